@@ -31,7 +31,7 @@ _WORST_FIRST = (6, 4, 3, 5, 11, 10, 0)
 
 def worst(codes: list[Exit]) -> Exit:
     """The exit code that wins among those of a run that went through; DONE for none."""
-    return min(codes, key=lambda code: _WORST_FIRST.index(code), default=Exit.DONE)
+    return min(codes, key=_WORST_FIRST.index, default=Exit.DONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,14 @@ class Place:
     def __str__(self) -> str:
         if not self.line:
             return self.file
-        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+        return (
+            f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: a stable kebab-case code, its place, what is wrong, what is right."""
+    """One thing that is wrong: stable kebab-case code, place, what is wrong, what is right."""
 
     code: str
     where: Place | None
@@ -80,7 +82,7 @@ class InputError(DrybillError):
 
 
 class RefusedError(DrybillError):
-    """drybill could go on but must not: guards, stale or foreign plans, incomplete sources. Exit 3."""
+    """drybill could go on but must not: guards, stale or foreign plans. Exit 3."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems, exit_code=Exit.REFUSED)

@@ -1,0 +1,96 @@
+"""What the client signed: agreements, and their lines as schedules of dated segments."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from drybill.billing.money import Rounding
+from drybill.billing.quantity import Quantity
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    INACTIVE = "inactive"
+
+
+class Cycle(StrEnum):
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+    SEMI_ANNUAL = "semi_annual"
+    ANNUAL = "annual"
+    ONE_TIME = "one_time"
+
+
+class Timing(StrEnum):
+    ADVANCE = "advance"
+    ARREARS = "arrears"
+
+
+class DayBasis(StrEnum):
+    ACTUAL = "actual"
+    FIXED_30 = "fixed_30"
+
+
+class Billing(StrEnum):
+    """How a line appears: billed, on the invoice at 0, or not on the invoice at all."""
+
+    BILLABLE = "billable"
+    NO_CHARGE = "no_charge"
+    DO_NOT_BILL = "do_not_bill"
+
+
+class Agreement(Struct, frozen=True):
+    """One agreement as the PSA keeps it. Ids are the PSA's, as text."""
+
+    psa: str  # the mapping's name of the PSA: "main"
+    id: str
+    company_id: str
+    currency: str  # ISO 4217, upper case
+    next_period_start: date  # first day of the first period not yet invoiced
+    name: str = ""
+    company_name: str = ""
+    type: str = ""
+    type_id: int | None = None
+    status: Status = Status.ACTIVE
+    cycle: Cycle = Cycle.MONTHLY
+    timing: Timing = Timing.ADVANCE
+    start_date: date | None = None  # first day
+    end_date: date | None = None  # last day, inclusive
+    prorate: bool = False  # does a change inside a period bill part of it
+    day_basis: DayBasis = DayBasis.ACTUAL
+    base_amount: Decimal | None = None  # the agreement's own amount; None: it has none
+    parent_id: str | None = None
+    bill_to: str | None = None  # company that pays, when it is another one
+    rounding: Rounding = Rounding()
+
+
+class Segment(Struct, frozen=True):
+    """What a PSA keeps under one line id: a product at one quantity and price for some days."""
+
+    line_id: str
+    agreement_id: str
+    product: str  # the PSA's product id, as text
+    quantity: Quantity  # UNKNOWN where the PSA gave none
+    unit_price: Decimal | None  # per unit and cycle, agreement's currency; None: the PSA gave none
+    description: str = ""
+    included: Decimal = Decimal(0)  # free units: billed = max(quantity - included, 0)
+    unit_cost: Decimal | None = None
+    billing: Billing = Billing.BILLABLE
+    effective: date | None = None  # first day billed; None: since ever
+    cancelled: date | None = None  # first day no longer billed; None: open
+    updated_at: str = ""  # last change as the PSA says it; only ever compared for equality
+
+
+class Line(Struct, frozen=True):
+    """One recurring item of an agreement: its segments in the order of their dates."""
+
+    agreement_id: str
+    product: str
+    segments: tuple[Segment, ...]

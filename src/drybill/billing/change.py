@@ -1,0 +1,58 @@
+"""A change to one line of a PSA, and the steps by which a PSA's adapter would make it."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from drybill.billing.quantity import Quantity
+
+ChangeField = Literal["increase", "decrease", "create", "end"]
+
+
+class Change(Struct, frozen=True):
+    """What shall become true of one line; `quantity` is the absolute target."""
+
+    field: ChangeField
+    agreement_id: str
+    product: str  # the PSA's product id
+    line_id: str  # empty for a line to be created
+    quantity: Decimal
+    effective: date  # first day on which the new state holds
+    unit_price: Decimal | None = None  # only for `create`: per unit and cycle, agreement's currency
+    row: str = ""  # the row's id, from which an adapter may derive the id of a new line
+
+
+class Observed(Struct, frozen=True):
+    """What the plan saw of a line and what apply must find again.
+
+    Of a line to create only `next_period_start` is known.
+    """
+
+    quantity: Quantity
+    unit_price: Decimal | None
+    effective: date | None
+    cancelled: date | None
+    billing: str
+    included: Decimal
+    updated_at: str
+    next_period_start: date  # of the line's agreement: the invoice that was projected
+
+
+class WriteStep(Struct, frozen=True):
+    """One call of an adapter. Values are field names of that PSA with their new texts."""
+
+    action: str  # the adapter's own verb: "set", "append", "patch", ...
+    line_id: str
+    values: tuple[tuple[str, str], ...]
+    says: str  # what a person reads: "line L-12: quantity 28"
+
+
+class Refusal(Struct, frozen=True):
+    """Why an adapter cannot make a change: a reason code and one sentence."""
+
+    code: str
+    detail: str

@@ -1,0 +1,121 @@
+"""Claims: which vendor rows the mapping leads to which client and product, and which nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from msgspec import field as new_field
+
+from drybill.billing.policy import Policy, VendorKey
+from drybill.billing.row import Reason
+from drybill.billing.usage import UsageRecord
+
+UseKey = tuple[str, str, str]  # (psa, client id, product key)
+
+
+class Use(Struct):
+    """All rows of one client and product, each with the `from` entry that it answers."""
+
+    rows: list[tuple[VendorKey, UsageRecord]] = new_field(default_factory=list)
+    contested: Reason | None = None
+
+    def contest(self, detail: str) -> None:
+        """Of several contested codes the first one, by name, is said."""
+        if self.contested is None or detail < self.contested.detail:
+            self.contested = Reason("CLAIMED_TWICE", detail)
+
+    def of(self, key: VendorKey) -> dict[str, list[UsageRecord]]:
+        """The rows of one `from` entry, by vendor customer."""
+        found: dict[str, list[UsageRecord]] = {}
+        for source, record in self.rows:
+            if source is key:
+                found.setdefault(record.customer_id, []).append(record)
+        return found
+
+    @property
+    def records(self) -> list[UsageRecord]:
+        return [record for _, record in self.rows]
+
+
+class Claims(Struct):
+    """Uses by client and product, rows that lead nowhere, and uses left out for being 0."""
+
+    uses: dict[UseKey, Use] = new_field(default_factory=dict)
+    strays: list[tuple[UsageRecord, Reason]] = new_field(default_factory=list)
+    zero: set[tuple[str, str, str]] = new_field(default_factory=set)  # (vendor, customer, SKU)
+
+
+_Fitting = tuple[tuple[str, VendorKey], ...]  # (product key, `from` entry)
+
+
+def claim(policy: Policy, records: Iterable[UsageRecord]) -> Claims:
+    """Leads every counting row to its client and product, by ids and codes, never by names."""
+    clients = {
+        (vendor, customer): client
+        for client in policy.clients.values()
+        for vendor, customers in client.customers.items()
+        for customer in customers
+    }
+    entries = _Entries(policy)
+    claims = Claims()
+    uses = claims.uses
+    for record in records:
+        if not record.line_type.counts:
+            continue
+        fitting = entries.of(record)
+        if not fitting:
+            claims.strays.append((record, Reason("SKU_NOT_MAPPED")))
+            continue
+        client = clients.get((record.vendor, record.customer_id))
+        if client is None:
+            claims.strays.append((record, Reason("CUSTOMER_NOT_MAPPED", fitting[0][0])))
+            continue
+        for product_key, source in fitting:
+            key = (client.psa, client.id, product_key)
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = Use()
+            use.rows.append((source, record))
+            if len(fitting) > 1:
+                names = ", ".join(sorted({name for name, _ in fitting}))
+                use.contest(f"{record.sku}: {names}")
+    return claims
+
+
+class _Entries:
+    """The `from` entries by the vendor codes that they name."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._codes: dict[tuple[str, str, str], list[tuple[str, VendorKey]]] = {}
+        for product in policy.products.values():
+            for source in product.sources:
+                code = (source.vendor, source.field, source.code)
+                self._codes.setdefault(code, []).append((product.key, source))
+        self._found: dict[tuple[str | None, ...], _Fitting] = {}
+
+    def of(self, record: UsageRecord) -> _Fitting:
+        """The entries that this row answers: by SKU, vendor SKU or product id, term and kind.
+
+        A row of a kind that no entry asks for stays with its code's entries, uncounted.
+        """
+        said = (
+            record.vendor, record.sku, record.vendor_sku, record.product_id, record.term,
+            record.kind,
+        )  # fmt: skip
+        found = self._found.get(said)
+        if found is None:
+            coded = tuple(
+                (product_key, source)
+                for field_name, code in (
+                    ("sku", record.sku),
+                    ("vendor_sku", record.vendor_sku),
+                    ("product_id", record.product_id),
+                )
+                if code
+                for product_key, source in self._codes.get((record.vendor, field_name, code), ())
+                if source.term in (None, "any", record.term)
+            )
+            of_kind = tuple(e for e in coded if e[1].kind in (None, record.kind))
+            found = self._found[said] = of_kind or coded[:1]
+        return found

@@ -1,0 +1,81 @@
+"""Invoices: the rows of one invoice group and date, and the totals over all of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from drybill.billing.money import EXACT
+from drybill.billing.row import Row
+
+Horizon = Literal["now", "later"]
+
+
+class Invoice(Struct, kw_only=True):
+    """What one payer receives on one date: all lines and base amounts of an invoice group.
+
+    `before` and `after` are the projected part only, in `currency`. The period is half-open.
+    """
+
+    psa: str
+    client_id: str  # the payer
+    client: str
+    agreement_id: str  # the root agreement
+    agreement: str  # its name
+    currency: str
+    period_start: date
+    period_end: date
+    invoice_date: date
+    horizon: Horizon
+    base_amount: Decimal
+    rows: list[Row]
+    quiet_lines: int = 0  # lines that stay as they are and have no row
+    quiet_amount: Decimal = Decimal(0)  # their sum
+    not_projected: tuple[str, ...] = ()
+    unbilled_periods: tuple[date, ...] = ()  # first days, where two or more past ones wait
+    before: Decimal = Decimal(0)
+    after: Decimal = Decimal(0)
+    unknown_lines: int = 0
+    leak: Decimal | None = None
+
+    @property
+    def difference(self) -> Decimal:
+        return EXACT.subtract(self.after, self.before)
+
+
+class Totals(Struct, frozen=True):
+    """Sums of one currency and horizon. Under- and over-billing are never netted."""
+
+    currency: str
+    horizon: Horizon
+    before: Decimal
+    after: Decimal
+    difference: Decimal
+    under_billed: Decimal  # sum of the positive differences
+    over_billed: Decimal  # sum of the negative ones, a negative number
+    held_up: Decimal  # what blocked rows wanted, more
+    held_down: Decimal  # and less, a negative number
+    accepted: Decimal
+    leak_up: Decimal
+    leak_down: Decimal
+    not_checked: Decimal  # `before` of unknown rows
+    incomplete_invoices: int
+
+
+class CauseMoney(Struct, frozen=True):
+    currency: str
+    amount: Decimal
+    kind: Literal["price", "cost"]
+
+
+class Cause(Struct, frozen=True):
+    """One fixable reason behind many rows, with what would fix it: mapping lines or a command."""
+
+    cause: str
+    rows: int
+    money: tuple[CauseMoney, ...]  # per period, never added over currencies
+    fix: str
+    row_ids: tuple[str, ...] = ()

@@ -1,0 +1,201 @@
+"""Projection: what the segments of a line come to on the invoice of one period.
+
+Rules and their sources: a whole period is billed quantity x unit price, rounded once per line to
+the currency's minor units; part of a period multiplies by used days / days of the period (day
+ratio over the period, not the calendar month: killbill TestInvoiceDateUtilsWithoutFixedProration).
+Included units are free and never make an amount negative (free units: lago package tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from drybill.billing.agreement import Agreement, Billing, Segment
+from drybill.billing.money import EXACT, Rounding, RoundingPoint, round_money, rounded_share
+from drybill.billing.period import Period, days_between
+from drybill.billing.quantity import UNKNOWN, ZERO
+from drybill.billing.row import Piece
+
+_ONE_DAY = timedelta(days=1)
+
+
+def billed_quantity(quantity: Decimal, included: Decimal) -> Decimal:
+    """Units that are charged: what goes beyond the included ones, never below 0."""
+    if not included:
+        return max(quantity, ZERO)
+    return max(EXACT.subtract(quantity, included), ZERO)
+
+
+def amount_for(
+    billed: Decimal,
+    unit_price: Decimal,
+    used_days: int,
+    period_days: int,
+    currency: str,
+    rounding: Rounding = Rounding(),
+) -> Decimal:
+    """One line's amount in `currency`, rounded where the PSA rounds.
+
+    `Rounding.point` LINE rounds once after the quantity; UNIT_PRICE rounds the prorated price of
+    one unit first and multiplies then (ConnectWise's published 34.06 per unit).
+    """
+    whole = used_days == period_days
+    if rounding.point is RoundingPoint.UNIT_PRICE:
+        price = rounded_share(unit_price, used_days, period_days, currency, rounding.mode)
+        return round_money(EXACT.multiply(price, billed), currency, rounding.mode)
+    exact = EXACT.multiply(billed, unit_price)
+    if whole:
+        return round_money(exact, currency, rounding.mode)
+    return rounded_share(exact, used_days, period_days, currency, rounding.mode)
+
+
+def in_force(agreement: Agreement, period: Period) -> Period | None:
+    """The days of a period on which the agreement itself runs; its end date is its last day."""
+    last_day = agreement.end_date
+    until = last_day + _ONE_DAY if last_day and last_day < date.max else None
+    if (agreement.start_date or period.start) <= period.start and (
+        until or period.end
+    ) >= period.end:
+        return period
+    return period.overlap(agreement.start_date, until)
+
+
+def covering(segments: Iterable[Segment], running: Period) -> list[Segment]:
+    """The segments of one line that have a day in the range, in the order of their dates."""
+    return [
+        s
+        for s in segments
+        if (s.effective is None and s.cancelled is None)
+        or running.overlap(s.effective, s.cancelled) is not None
+    ]
+
+
+def project(segments: Sequence[Segment], agreement: Agreement, period: Period) -> tuple[Piece, ...]:
+    """The pieces of one line in a period; the line's amount is the sum of theirs.
+
+    Without proration a line that is active on any day is billed for the whole period, and of
+    touching segments only the last active one counts.
+    """
+    running = in_force(agreement, period)
+    if running is None:
+        return ()
+    active = [
+        (part, segment)
+        for segment in segments
+        if (part := running.overlap(segment.effective, segment.cancelled)) is not None
+    ]
+    if not agreement.prorate:
+        active = [(period, active[-1][1])] if active else []
+    basis = agreement.day_basis
+    whole = days_between(period.start, period.end, basis)
+    pieces = []
+    for part, segment in active:
+        used = min(days_between(part.start, part.end, basis), whole) if part != period else whole
+        pieces.append(_piece(segment, agreement, part, used, whole))
+    return tuple(pieces)
+
+
+def _piece(segment: Segment, agreement: Agreement, part: Period, used: int, whole: int) -> Piece:
+    return Piece(
+        line_id=segment.line_id,
+        quantity=segment.quantity,
+        included=segment.included,
+        unit_price=segment.unit_price,
+        billing=segment.billing,
+        first_day=part.start,
+        until=part.end,
+        used_days=used,
+        period_days=whole,
+        amount=amount_of(segment, agreement, used, whole),
+    )
+
+
+def amount_of(segment: Segment, agreement: Agreement, used: int, whole: int) -> Decimal | None:
+    """What a segment comes to for `used` of `whole` days, in currency; None: not known."""
+    if segment.billing is not Billing.BILLABLE:
+        return round_money(ZERO, agreement.currency)  # known without quantity or price
+    if segment.quantity is UNKNOWN or segment.unit_price is None:
+        return None
+    billed = billed_quantity(segment.quantity, segment.included)
+    return amount_for(
+        billed, segment.unit_price, used, whole, agreement.currency, agreement.rounding
+    )
+
+
+def total(pieces: Sequence[Piece], currency: str) -> Decimal | None:
+    """The sum of the pieces' amounts; None as soon as one of them is unknown."""
+    if len(pieces) == 1:
+        return pieces[0].amount
+    amount = round_money(ZERO, currency)
+    for piece in pieces:
+        if piece.amount is None:
+            return None
+        amount = EXACT.add(amount, piece.amount)
+    return amount
+
+
+def leak_of(
+    wanted: Decimal,
+    segments: Sequence[Segment],
+    agreement: Agreement,
+    invoiced: Sequence[Period],
+    since: date,
+    unit_price: Decimal,
+    included: Decimal,
+) -> Decimal | None:
+    """Money of periods already invoiced that no quantity change recovers (signed, in currency).
+
+    Per invoiced period since `since`: the missing (or, negative, surplus) billed units x unit
+    price, by days where the agreement prorates, whole otherwise. None where the PSA does not say
+    what was billed then.
+    """
+    leak = round_money(ZERO, agreement.currency)
+    target = billed_quantity(wanted, included)
+    for period in invoiced:
+        running = in_force(agreement, period)
+        if running is None:
+            continue
+        whole = days_between(period.start, period.end, agreement.day_basis)
+        for part, segment in _stretches(segments, agreement, running, since):
+            if segment is not None and segment.quantity is UNKNOWN:
+                return None
+            billed = ZERO
+            if segment is not None and segment.quantity is not UNKNOWN:
+                billed = billed_quantity(segment.quantity, segment.included)
+            used = days_between(part.start, part.end, agreement.day_basis)
+            amount = amount_for(
+                EXACT.subtract(target, billed),
+                unit_price,
+                min(used, whole) if agreement.prorate else whole,
+                whole,
+                agreement.currency,
+                agreement.rounding,
+            )
+            leak = EXACT.add(leak, amount)
+    return leak
+
+
+def _stretches(
+    segments: Sequence[Segment], agreement: Agreement, running: Period, since: date
+) -> Iterator[tuple[Period, Segment | None]]:
+    """The days of an invoiced period since `since`, each with the segment that billed them.
+
+    Without proration that is the whole period and its last active segment.
+    """
+    active = covering(segments, running)
+    if not agreement.prorate:
+        yield running, active[-1] if active else None
+        return
+    edge, end = max(running.start, since), running.end
+    for segment in active:
+        part = Period(edge, end).overlap(segment.effective, segment.cancelled)
+        if part is None:
+            continue
+        if edge < part.start:
+            yield Period(edge, part.start), None
+        yield part, segment
+        edge = part.end
+    if edge < end:
+        yield Period(edge, end), None

@@ -1,0 +1,296 @@
+"""Which agreement, which line, and what becomes of usage or lines that lead nowhere."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from world import SEAT, bill, only_row, says
+
+HEAD = "line_id,agreement_id,product,quantity,unit_price"
+PRICED = SEAT + 'price = { USD = "4.00" }\n'
+
+
+def used(quantity: int | str) -> str:
+    return f"customer_id,sku,quantity\nc,seat,{quantity}"
+
+
+# ---- several lines of one product ----------------------------------------------------------------
+
+THREE = f"{HEAD}\nL1,A,SEAT,10,4\nL2,A,SEAT,5,4\nL3,A,SEAT,3,4"
+FLEXIBLE = SEAT + '[[lines]]\nclient = 250\nproduct = "SEAT"\nline = "L2"\nflexible = true\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "quantity", "expected"),
+    [
+        (SEAT, 18, ["L1 unchanged 10", "L2 unchanged 5", "L3 unchanged 3"]),
+        (
+            SEAT,
+            20,
+            [
+                "L1 blocked 10 AMBIGUOUS_LINES",
+                "L2 blocked 5 AMBIGUOUS_LINES",
+                "L3 blocked 3, wants 5: +8.00 AMBIGUOUS_LINES",
+            ],
+        ),
+        (FLEXIBLE, 20, ["L1 unchanged 10", "L2 change 5 -> 7: +8.00", "L3 unchanged 3"]),
+        (FLEXIBLE, 13, ["L1 unchanged 10", "L2 blocked 5, wants 0: -20.00", "L3 unchanged 3"]),
+        (
+            FLEXIBLE,
+            12,
+            ["L1 blocked 10 FLEXIBLE_NEGATIVE", "L2 blocked 5", "L3 blocked 3, wants 0"],
+        ),
+    ],
+)
+def test_several_lines_are_compared_by_their_sum_and_only_the_named_one_moves(
+    tmp_path: Path, toml: str, quantity: int, expected: list[str]
+) -> None:
+    found = says(bill(tmp_path, toml, lines=THREE, v=used(quantity)))
+    assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
+
+
+def test_touching_segments_are_one_line_that_keeps_a_row_of_its_own(tmp_path: Path) -> None:
+    lines = f"""
+        {HEAD},effective_date,cancelled_date
+        L1,A,SEAT,10,4,,2026-12-11
+        L2,A,SEAT,12,4,2026-12-11,
+    """
+    row = only_row(bill(tmp_path, lines=lines, v=used(14)))
+    assert (row.line_id, row.quantity_before, row.quantity_after) == ("L1+L2", 12, 14)
+
+
+def test_an_empty_quantity_or_price_is_unknown_and_its_invoice_incomplete(tmp_path: Path) -> None:
+    for cells, code in ((",4", "PSA_QUANTITY_UNKNOWN"), ("10,", "PSA_PRICE_UNKNOWN")):
+        run = bill(tmp_path, lines=f"{HEAD}\nL,A,SEAT,{cells}\nM,A,OTHER,1,5", v=used(12))
+        row = next(row for row in run.plan.rows if row.line_id == "L")
+        (total,) = run.plan.totals
+        assert (row.bucket, row.reasons[0].code, row.amount_after) == ("unknown", code, None)
+        assert (total.before, total.after, total.incomplete_invoices) == (5, 5, 1)
+
+
+def test_with_proration_an_earlier_segment_without_a_price_is_unknown_too(tmp_path: Path) -> None:
+    agreements = """
+        agreement_id,company_id,currency,next_period_start,prorate
+        A,250,USD,2026-12-01,{}
+    """
+    lines = f"""
+        {HEAD},effective_date,cancelled_date
+        L1,A,SEAT,10,,,2026-12-11
+        L2,A,SEAT,12,4,2026-12-11,
+    """
+    for prorate, expected in (("true", "unknown"), ("false", "change")):
+        run = bill(tmp_path, lines=lines, v=used(14), agreements=agreements.format(prorate))
+        assert only_row(run).bucket == expected
+
+
+# ---- which agreement -----------------------------------------------------------------------------
+
+ROLES = (
+    """
+    [agreements]
+    cloud = { type = "Cloud" }
+    security = { type = "Security", fallback = "cloud" }
+    [defaults]
+    agreement = "security"
+"""
+    + SEAT
+)
+
+
+def agreements(*types: str) -> str:
+    rows = [f"A{n},250,USD,2026-12-01,{kind}" for n, kind in enumerate(types, start=1)]
+    return "\n".join(["agreement_id,company_id,currency,next_period_start,type", *rows])
+
+
+@pytest.mark.parametrize(
+    ("types", "on", "expected"),
+    [
+        (["Cloud", "Security"], "A2", ["L change 5 -> 6: +4.00 SEATS_ADDED"]),
+        (["Cloud", "Other"], "A1", ["L change 5 -> 6: +4.00 SEATS_ADDED"]),  # the fallback
+        (["Cloud", "Security"], "A1", ["L blocked 5, wants 6: +4.00 WRONG_AGREEMENT"]),
+        (
+            ["Other"],
+            "A1",
+            ["L blocked 5 AGREEMENT_NOT_FOUND", "seat unmapped 6 AGREEMENT_NOT_FOUND"],
+        ),
+        (
+            ["Security", "Security"],
+            "A2",
+            ["L blocked 5 AGREEMENT_AMBIGUOUS", "seat unmapped 6 AGREEMENT_AMBIGUOUS"],
+        ),
+    ],
+)
+def test_a_role_must_find_exactly_one_agreement(
+    tmp_path: Path, types: list[str], on: str, expected: list[str]
+) -> None:
+    lines = f"{HEAD}\nL,{on},SEAT,5,4"
+    run = bill(tmp_path, ROLES, lines=lines, v=used(6), agreements=agreements(*types))
+    assert says(run) == expected
+
+
+def test_a_client_may_name_its_agreement(tmp_path: Path) -> None:
+    clients = "id,v,w,agreement.security\n250,c,c,A2"
+    two = agreements("Security", "Security")
+    run = bill(
+        tmp_path, ROLES, lines=f"{HEAD}\nL,A2,SEAT,5,4", v=used(6), agreements=two, clients=clients
+    )
+    assert says(run) == ["L change 5 -> 6: +4.00 SEATS_ADDED"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "quantity", "expected"),
+    [
+        # together they bill what is used: nothing is missing, but a person must move a line
+        (10, 2, 12, ["R blocked 10 WRONG_AGREEMENT", "W blocked 2 WRONG_AGREEMENT"]),
+        (10, 2, 10, ["R unchanged 10 IN_STEP", "W blocked 2, wants 0: -8.00 WRONG_AGREEMENT"]),
+        (
+            10,
+            2,
+            15,
+            ["R blocked 10 WRONG_AGREEMENT", "W blocked 2, wants 5: +12.00 WRONG_AGREEMENT"],
+        ),
+    ],
+)
+def test_lines_on_two_agreements_are_one_quantity(
+    tmp_path: Path, right: int, wrong: int, quantity: int, expected: list[str]
+) -> None:
+    lines = f"{HEAD}\nR,A1,SEAT,{right},4\nW,A2,SEAT,{wrong},4"
+    run = bill(
+        tmp_path, ROLES, lines=lines, v=used(quantity), agreements=agreements("Security", "Other")
+    )
+    assert says(run) == expected
+
+
+def test_candidates_of_an_ambiguous_role_do_not_depend_on_their_order(tmp_path: Path) -> None:
+    toml = SEAT + 'usage = "service_period"\n'
+    head = "agreement_id,company_id,currency,next_period_start"
+    one, two = "A,250,USD,2026-12-01", "B,250,USD,2026-12-15"
+    lines = f"{HEAD}\nL,A,SEAT,5,4\nM,B,SEAT,5,4"
+    v = "customer_id,sku,quantity,period_start,period_end\nc,seat,5,2026-12-01,2027-01-01"
+    plans = [
+        bill(tmp_path, toml, lines=lines, v=v, agreements="\n".join((head, *order))).plan
+        for order in ((one, two), (two, one))
+    ]
+    assert {row.reasons[0].code for row in plans[0].rows} == {"AGREEMENT_AMBIGUOUS"}
+    assert plans[0].rows == plans[1].rows
+
+
+# ---- usage without a line, lines without usage ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("toml", "lines", "quantity", "expected"),
+    [
+        (PRICED, HEAD, 3, ["new SEAT create 0 -> 3: +12.00 NO_LINE_YET"]),
+        (SEAT, HEAD, 3, ["new SEAT blocked 0 PRICE_UNKNOWN"]),
+        (PRICED, HEAD, 0, []),
+        (PRICED, HEAD, "", ["new SEAT unknown 0 QUANTITY_UNKNOWN"]),
+        # a line on any agreement of the client, or one that starts later, is adopted
+        (PRICED, f"{HEAD}\nL,B,SEAT,3,4", 3, ["L blocked 3 WRONG_AGREEMENT"]),
+        (
+            PRICED,
+            f"{HEAD},effective_date\nL,A,SEAT,3,4,2027-01-01",
+            3,
+            ["new SEAT blocked 0, wants 3: +12.00 LINE_STARTS_LATER"],
+        ),
+        (
+            PRICED,
+            f"{HEAD},effective_date\nL,B,SEAT,3,4,2027-01-01",
+            3,
+            ["new SEAT blocked 0, wants 3: +12.00 LINE_STARTS_LATER"],
+        ),
+        # one that has ended bills nothing any more
+        (
+            PRICED,
+            f"{HEAD},cancelled_date\nL,A,SEAT,3,4,2026-12-01",
+            3,
+            ["new SEAT create 0 -> 3: +12.00 NO_LINE_YET"],
+        ),
+    ],
+)
+def test_usage_without_a_line_creates_one_and_never_a_second(
+    tmp_path: Path, toml: str, lines: str, quantity: int | str, expected: list[str]
+) -> None:
+    two = """
+        agreement_id,company_id,currency,next_period_start,type
+        A,250,USD,2026-12-01,Cloud
+        B,250,USD,2026-12-01,Other
+    """
+    role = '[agreements]\ncloud = { type = "Cloud" }\n[defaults]\nagreement = "cloud"\n'
+    assert (
+        says(bill(tmp_path, role + toml, lines=lines, v=used(quantity), agreements=two)) == expected
+    )
+
+
+def test_lines_and_usage_that_the_mapping_leads_nowhere(tmp_path: Path) -> None:
+    run = bill(
+        tmp_path,
+        lines=f"{HEAD}\nL,A,SEAT,1,4\nM,A,CARE,1,9\nN,B,SEAT,2,4\nO,D,SEAT,2,4",
+        agreements="""
+            agreement_id,company_id,currency,next_period_start
+            A,250,USD,2026-12-01
+            B,251,USD,2026-12-01
+            D,252,USD,2026-12-01
+        """,
+        clients="id,v,w\n250,c,\n251,,x",
+        v="customer_id,sku,quantity\nc,seat,1\nc,disk,7\nelse,seat,3",
+    )
+    assert says(run) == [
+        "M fixed 1 NO_MAPPED_PRODUCT",
+        "L unchanged 1 IN_STEP",
+        "N orphan 2 NO_CUSTOMER_ID",
+        "O orphan 2 CLIENT_NOT_MAPPED",
+        "disk unmapped 7 SKU_NOT_MAPPED",
+        "seat unmapped 3 CUSTOMER_NOT_MAPPED",
+    ]
+
+
+def test_unmapped_money_is_cost_or_an_estimated_price_and_never_both(tmp_path: Path) -> None:
+    v = """
+        customer_id,sku,quantity,unit_cost,currency
+        else,seat,3,2.50,EUR
+        c,disk,7,1.10,EUR
+    """
+    run = bill(tmp_path, PRICED, lines=HEAD, v=v)
+    assert {
+        use.sku: (use.cost, use.cost_currency, use.price_estimate, use.currency)
+        for use in run.plan.unmapped
+    } == {
+        "disk": (Decimal("7.70"), "EUR", None, ""),
+        "seat": (Decimal("7.50"), "EUR", 12, "USD"),
+    }
+
+
+FLAT = SEAT + '[profiles.flat]\ncovered = ["SEAT"]\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "expected"),
+    [
+        ("Cloud", HEAD, ["seat ignored 6 COVERED"]),
+        ("Cloud", f"{HEAD}\nL,A1,SEAT,1,0", ["L ignored 1 COVERED"]),
+        ("Other", HEAD, ["seat ignored 6 COVERED"]),  # and never "unmapped", agreement or not
+    ],
+)
+def test_a_flat_fee_covers_what_is_used(
+    tmp_path: Path, kind: str, lines: str, expected: list[str]
+) -> None:
+    role = '[agreements]\ncloud = { type = "Cloud" }\n[defaults]\nagreement = "cloud"\n'
+    clients = "id,v,w,profile\n250,c,c,flat"
+    v = "customer_id,sku,quantity,unit_cost,currency\nc,seat,6,2.00,USD"
+    run = bill(
+        tmp_path, role + FLAT, lines=lines, v=v, agreements=agreements(kind), clients=clients
+    )
+    assert says(run) == expected
+    assert all(use.cost == 12 for use in run.plan.ignored)
+
+
+def test_at_zero_a_line_is_kept_or_ended(tmp_path: Path) -> None:
+    for at_zero, bucket in (("keep", "change"), ("end", "end")):
+        toml = SEAT + f'at_zero = "{at_zero}"\n[guards]\nto_zero = true\n'
+        row = only_row(bill(tmp_path, toml, lines=f"{HEAD}\nL,A,SEAT,3,4", v=used(0)))
+        assert (row.bucket, row.quantity_after, row.difference) == (bucket, 0, -12)
+        assert row.change == ("end" if at_zero == "end" else "decrease")
