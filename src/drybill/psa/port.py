@@ -1,0 +1,103 @@
+"""What every PSA adapter offers. Core code asks its `Capabilities`, never its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+from msgspec import Struct
+
+from drybill.billing.agreement import Agreement, Segment
+from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.money import Rounding
+from drybill.billing.usage import Receipt
+
+
+class Capabilities(Struct, frozen=True):
+    """What a PSA can do. What is not declared here is unsupported."""
+
+    writable: frozenset[ChangeField] = frozenset()
+    read_only_because: str = ""  # one sentence, where `writable` is empty
+    fractions: bool = False
+    zero: bool = False
+    dated_changes: bool = False
+    rounding: Rounding = Rounding()
+    not_projected: tuple[str, ...] = ()  # what its invoices may hold that drybill cannot know
+
+
+class Reading(Struct, frozen=True):
+    """Everything that is in scope of a run, and how complete it is."""
+
+    agreements: tuple[Agreement, ...]
+    segments: tuple[Segment, ...]
+    receipt: Receipt
+
+
+class Answer(Struct, frozen=True):
+    """How a PSA answered one step. Only a read-back decides what really happened."""
+
+    verdict: Literal["accepted", "rejected", "unknown"]
+    detail: str = ""
+
+
+class PsaWriter(Protocol):
+    """Holds the PSA's write lock from `__enter__` to `__exit__`."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+        /,
+    ) -> None: ...
+    async def execute(self, step: WriteStep) -> Answer: ...
+
+
+class PsaReader(Protocol):
+    @property
+    def name(self) -> str:
+        """The mapping's name: "main"."""
+        ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def target(self) -> str:
+        """What a person recognises: a host, a file."""
+        ...
+
+    @property
+    def instance(self) -> str:
+        """Identity of the PSA itself, for locks and for counting writes."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def read(self) -> Reading:
+        """All agreements and lines. Raises InputError or UnreachableError."""
+        ...
+
+    async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
+        """The same for some agreements, never from a cache: what apply compares with."""
+        ...
+
+    def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
+        """The steps that make a change, or why there are none. Pure."""
+        ...
+
+
+class PsaAdapter(Protocol):
+    """What an entry point of the group `drybill.psa` names."""
+
+    def open(self, name: str, settings: Mapping[str, object], base: Path) -> PsaReader:
+        """A reader for `[psa.NAME]`. `base` is the mapping's folder. Raises InputError."""
+        ...
+
+    def writer(self, reader: PsaReader) -> PsaWriter:
+        """Only `apply/` calls this. Raises RefusedError for a PSA that cannot be written."""
+        ...

@@ -1,0 +1,1 @@
+"""Vendors: the usage port, the registry, and one module per vendor. They only ever read."""
