@@ -1,0 +1,49 @@
+"""Keeps secrets out of the mapping: what looks like one must be a reference to where it lies."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from drybill.mapping.findings import Findings, entry
+from drybill.mapping.positions import Path
+
+REFERENCE = re.compile(r"(env|keyring|cmd|file):\s*\S.*", re.DOTALL)
+# The end of a key's name; a vendor's product "Password Manager" is no secret.
+_SECRET = re.compile(
+    r"[\w-]*(secret|token|passw(or)?d|passphrase|private_?key|api_?key)", re.IGNORECASE
+)
+_FIX = 'write "env:NAME", "keyring:SERVICE/NAME", "cmd:COMMAND" or "file:PATH"'
+
+
+def check_settings(table: dict[str, Any], path: Path, findings: Findings) -> None:
+    """Refuses literal secrets in `[psa.NAME]` or `[vendors.NAME]`, without repeating them."""
+    for key, value in table.items():
+        where = (*path, key)
+        if key in ("credentials", "write_credentials"):
+            for name, secret in value.items() if isinstance(value, dict) else ():
+                if not isinstance(secret, str) or not REFERENCE.fullmatch(secret):
+                    _literal((*where, name), findings)
+        elif isinstance(value, dict):
+            check_settings(value, where, findings)
+        elif isinstance(value, list):
+            for index, inner in enumerate(value):
+                if isinstance(inner, dict):
+                    check_settings(inner, (*where, index), findings)
+        elif isinstance(value, str) and _is_secret(key, value):
+            _literal(where, findings)
+
+
+def _is_secret(key: str, value: str) -> bool:
+    if _SECRET.fullmatch(key):
+        return not REFERENCE.fullmatch(value)
+    try:
+        return "://" in value and urlsplit(value).password is not None
+    except ValueError:
+        return False
+
+
+def _literal(path: Path, findings: Findings) -> None:
+    says = f"{entry(path)} must say where the secret lies, not what it is"
+    findings.error("secret-in-file", path, says, _FIX, key=True)
