@@ -1,0 +1,169 @@
+"""Freshness: is a plan still what was shown, and is each line still what the plan saw?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from msgspec.structs import asdict, replace
+
+from drybill.billing.agreement import Agreement, Segment
+from drybill.billing.change import Observed
+from drybill.billing.row import Row
+from drybill.errors import Problem, RefusedError
+from drybill.plan.plan import Plan
+from drybill.psa.port import Reading
+
+LIFETIME = timedelta(hours=24)
+
+
+def refuse_expired(plan: Plan, created: datetime, now: datetime, mapping_digest: str) -> None:
+    """A plan holds for 24 hours, and only for the mapping that it was made from.
+
+    Raises:
+        RefusedError: naming what has passed or changed.
+    """
+    problems = []
+    if now - created > LIFETIME:
+        hours = int((now - created).total_seconds() // 3600)
+        problems.append(
+            Problem(
+                "plan-expired", None, f"the plan is {hours} hours old", "run drybill diff again"
+            )
+        )
+    if created - now > timedelta(minutes=5):
+        problems.append(
+            Problem("plan-expired", None, "the plan comes from the future", "check this clock")
+        )
+    if plan.mapping_digest != mapping_digest:
+        problems.append(
+            Problem(
+                "mapping-changed", None, "the mapping has changed since the plan was made",
+                "run drybill diff again",
+            )
+        )  # fmt: skip
+    if problems:
+        raise RefusedError(problems)
+
+
+def refuse_moved_invoice(plan: Plan, readings: Mapping[str, Reading]) -> None:
+    """A plan expires once the PSA's next invoice is not the one projected.
+
+    Raises:
+        RefusedError: naming each agreement, the date planned and the date found.
+    """
+    agreements = _agreements(readings)
+    problems = []
+    for row in plan.writes:
+        observed = row.observed
+        agreement = agreements.get((row.psa, row.agreement_id))
+        if agreement is None:
+            problems.append(f"agreement {row.agreement_id} is not there any more")
+        elif observed is not None and agreement.next_period_start != observed.next_period_start:
+            problems.append(
+                f"agreement {row.agreement_id}: next period planned "
+                f"{observed.next_period_start}, found {agreement.next_period_start}"
+            )
+    if problems:
+        fix = "the invoice has been issued; run drybill diff again"
+        raise RefusedError(
+            [Problem("plan-expired", None, text, fix) for text in dict.fromkeys(problems)]
+        )
+
+
+def moved(row: Row, reading: Reading) -> str:
+    """What differs between what the plan saw and what the PSA holds now; empty: nothing."""
+    agreement = _agreements({row.psa: reading}).get((row.psa, row.agreement_id))
+    if agreement is None or row.observed is None:
+        return "the agreement is not there any more"
+    if agreement.next_period_start != row.observed.next_period_start:
+        planned, found = row.observed.next_period_start, agreement.next_period_start
+        return f"next period: planned {planned}, found {found}"
+    if row.change == "create":
+        for segment in reading.segments:
+            if segment.agreement_id == row.agreement_id and segment.product == row.product:
+                last = segment.cancelled
+                if last is None or row.effective is None or last > row.effective:
+                    return f"line {segment.line_id} bills this product already"
+        return ""
+    segment_found = find(row, reading)
+    if segment_found is None:
+        return f"line {row.line_id} is not there any more"
+    return _differences(row.observed, observe(segment_found, agreement))
+
+
+def not_as_planned(row: Row, segment: Segment) -> str:
+    """What a written line holds that the plan did not mean; empty: it is as planned.
+
+    A PSA may stamp `updated_at`; nothing else but the planned field may have moved.
+    """
+    if row.observed is None:
+        return "the plan does not say what it saw"
+    if row.change == "create":
+        made = (segment.product, segment.quantity, segment.unit_price, segment.effective)
+        meant = (row.product, row.quantity_after, row.unit_price, row.effective)
+        return "" if made == meant else "the new line is not the one planned"
+    meant_now = replace(row.observed, quantity=row.quantity_after)
+    if row.change == "end":
+        meant_now = replace(row.observed, cancelled=row.effective)
+    found = Observed(
+        segment.quantity,
+        segment.unit_price,
+        segment.effective,
+        segment.cancelled,
+        segment.billing.value,
+        segment.included,
+        row.observed.updated_at,
+        row.observed.next_period_start,
+    )
+    return _differences(meant_now, found)
+
+
+def find(row: Row, reading: Reading) -> Segment | None:
+    """The segment that the row's steps write."""
+    wanted = row.steps_to_write[0].line_id if row.steps_to_write else ""
+    for segment in reading.segments:
+        if segment.line_id == wanted and segment.agreement_id == row.agreement_id:
+            return segment
+    return None
+
+
+def observe(segment: Segment, agreement: Agreement) -> Observed:
+    return Observed(
+        segment.quantity,
+        segment.unit_price,
+        segment.effective,
+        segment.cancelled,
+        segment.billing.value,
+        segment.included,
+        segment.updated_at,
+        agreement.next_period_start,
+    )
+
+
+def _differences(planned: Observed, found: Observed) -> str:
+    """Every field that moved, with the value planned and the value found."""
+    if planned == found:
+        return ""
+    from deepdiff import DeepDiff
+
+    difference = DeepDiff(asdict(planned), asdict(found))
+    said = []
+    for kind in ("values_changed", "type_changes"):
+        for path, change in sorted(difference.get(kind, {}).items()):
+            name = path.removeprefix("root['").removesuffix("']")
+            old, new = _text(change["old_value"]), _text(change["new_value"])
+            said.append(f"{name}: planned {old}, found {new}")
+    return "; ".join(said)
+
+
+def _text(value: object) -> str:
+    return "nothing" if value is None or value == "" else str(value)
+
+
+def _agreements(readings: Mapping[str, Reading]) -> dict[tuple[str, str], Agreement]:
+    return {
+        (name, agreement.id): agreement
+        for name, reading in readings.items()
+        for agreement in reading.agreements
+    }

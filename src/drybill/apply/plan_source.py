@@ -1,0 +1,159 @@
+"""Where a plan comes from: the journal, or a file that must hold what the journal registered."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from drybill.errors import InputError, Place, Problem, RefusedError
+from drybill.journal import Journal
+from drybill.plan.content import PlanDamaged, decode, digest_of, encode
+from drybill.plan.plan import Plan
+
+FILE_SCHEMA = "drybill.plan-file/1"
+_MAGNITUDE = 100  # digits; more than any product of two numbers that are read
+
+
+class FoundPlan(Struct, frozen=True):
+    plan: Plan
+    digest: str
+    content: bytes
+    created: datetime
+    mapping: str  # identity of the mapping; empty for a foreign plan
+
+
+class PlanFile(msgspec.Struct, frozen=True, kw_only=True):
+    """An exported plan. Only `plan` is content-addressed; the rest is a label."""
+
+    schema: str
+    digest: str
+    created: datetime
+    run: str
+    plan: msgspec.Raw
+
+
+def export(plan_content: bytes, digest: str, created: datetime, run: str) -> bytes:
+    """The bytes of a plan file."""
+    return msgspec.json.encode(
+        PlanFile(
+            schema=FILE_SCHEMA, digest=digest, created=created, run=run,
+            plan=msgspec.Raw(plan_content),
+        )
+    ) + b"\n"  # fmt: skip
+
+
+def find_plan(named: str, journal: Journal, trust: str | None) -> FoundPlan:
+    """The plan that `--plan` names: a digest or run id (or a unique prefix), or a file.
+
+    Raises:
+        InputError: there is no such plan, or the file is not a plan.
+        RefusedError: the file was changed, or no run of this journal registered it and `trust`
+            does not name its digest.
+    """
+    path = Path(named)
+    if path.suffix or _is_file(path) or "/" in named or "\\" in named:
+        return _from_file(path, journal, trust)
+    registered = journal.plan(named)
+    if registered.content is None:
+        summary = f"the contents of plan {registered.digest[:8]} were purged"
+        raise InputError([Problem("plan-purged", None, summary, "run drybill diff again")])
+    try:
+        plan = decode(registered.content)
+    except PlanDamaged as error:
+        raise InputError(
+            [Problem("plan-unreadable", None, f"plan {registered.digest[:8]}: {error}")]
+        ) from None
+    return FoundPlan(
+        plan, registered.digest, registered.content, registered.created, registered.mapping
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name longer than names can be
+        return False
+
+
+def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
+    place = Place(str(path))
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        summary = f"cannot be read: {why.lower()}"
+        raise InputError([Problem("plan-unreadable", place, summary)]) from None
+    try:
+        file = msgspec.json.decode(content, type=PlanFile)
+        if file.schema != FILE_SCHEMA:
+            raise PlanDamaged(f"its schema is `{file.schema}`, not `{FILE_SCHEMA}`")
+        plan = decode(bytes(file.plan))
+        _check_numbers(plan)
+        canonical = encode(plan)
+    except (msgspec.DecodeError, UnicodeError, PlanDamaged, RecursionError) as error:
+        fix = "export one with drybill diff --save FILE"
+        raise InputError(
+            [Problem("plan-unreadable", place, f"this is not a plan file: {error}", fix)]
+        ) from None
+    digest = digest_of(canonical)
+    if digest != file.digest:
+        said = f"its digest is {digest[:12]}, the file says {file.digest[:12]}"
+        summary = f"the plan was changed after it was saved: {said}"
+        raise RefusedError([Problem("plan-tampered", place, summary, "run drybill diff again")])
+    try:
+        registered = journal.plan(digest)
+    except InputError:
+        if trust == digest:
+            created = file.created
+            if created.tzinfo is None:
+                created = created.replace(tzinfo=UTC)
+            return FoundPlan(plan, digest, canonical, created, "")
+        summary = "no run of this machine's journal made this plan"
+        fix = f"check where it comes from; then: --trust {digest}"
+        raise RefusedError([Problem("plan-foreign", place, summary, fix)]) from None
+    return FoundPlan(plan, digest, canonical, registered.created, registered.mapping)
+
+
+def _check_numbers(value: object) -> None:
+    """Numbers that no run writes: not finite, or of a million digits once written out.
+
+    Raises PlanDamaged.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MAGNITUDE:
+            raise PlanDamaged(f"it holds the number {str(value)[:40]}")
+    elif isinstance(value, tuple):
+        for item in value:
+            _check_numbers(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            _check_numbers(getattr(value, field.name))
+
+
+def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -> None:
+    """Writes a plan file, mode 0600, whole or not at all. Raises InputError."""
+    try:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    except ValueError:  # "", ".", "/"
+        raise _unwritable(path, "this is a folder, not a file") from None
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(export(content, digest, created, run))
+        temporary.replace(path)
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
+            temporary.unlink(missing_ok=True)
+        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from None
+
+
+def _unwritable(path: Path, why: str) -> InputError:
+    summary = f"cannot be written: {why.lower()}"
+    return InputError([Problem("plan-unwritable", Place(str(path)), summary)])

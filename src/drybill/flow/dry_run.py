@@ -1,0 +1,149 @@
+"""A dry run: fetch, compute, register the plan, remember what later runs need. It writes nothing
+to any PSA."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from drybill.billing.row import Bucket
+from drybill.errors import Exit, InputError, Problem, worst
+from drybill.flow.compute import compute
+from drybill.flow.fetch import fetch
+from drybill.flow.memory import identity, moment, recall, remember
+from drybill.flow.run import Computed, Fetched, Request
+from drybill.flow.selection import with_ids
+from drybill.journal import Journal
+from drybill.mapping.load import Mapping as MappingFile
+from drybill.plan.build import cut
+from drybill.plan.content import digest_of, encode
+from drybill.plan.guards import RecentWrite
+from drybill.plan.plan import Plan
+
+# Up to so many lines every unchanged one has a row too, for `explain` to show later.
+EVERY_ROW_UP_TO = 10_000
+
+_UNDECIDED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.UNMAPPED, Bucket.ORPHAN)
+
+
+class DryRun(Struct, frozen=True, kw_only=True):
+    """What one run found: the plan that counts, under its digest, registered in the journal."""
+
+    run: str
+    plan: Plan
+    digest: str
+    content: bytes
+    created: datetime
+    computed: Computed
+    fetched: Fetched
+    recent: Sequence[RecentWrite]
+
+
+def dry_run(
+    mapping: MappingFile,
+    request: Request,
+    journal: Journal,
+    now: datetime,
+    facts: Mapping[str, object],
+    chosen: tuple[Collection[str], Collection[str]] = ((), ()),
+    every_row: bool = False,
+) -> DryRun:
+    """One run. `every_row` asks for a row of every line however many there are. `chosen` are row
+    ids (or unique prefixes) of --only and --skip: with any, the plan is a child of the whole one.
+
+    Raises:
+        InputError: for anything wrong in the mapping's files or in a source's answer.
+        UnreachableError: when a PSA cannot be asked.
+    """
+    fetched = fetch(mapping, request.without)
+    as_of = moment(request.as_of, mapping.policy.timezone)
+    past = recall(journal, mapping, fetched, as_of, now)
+    request = replace(request, selection=with_ids(request.selection, mapping.policy))
+    lines = sum(len(reading.segments) for reading in fetched.readings.values())
+    if lines > EVERY_ROW_UP_TO and not every_row:
+        request = replace(request, every_row=False)
+    computed = compute(mapping, fetched, request, past)
+    plan = computed.plan
+    content = encode(plan)
+    digest = digest_of(content)
+    with journal.batch():
+        run = journal.start_run(identity(mapping.path), as_of, facts)
+        record_allowances(journal, run, request)
+        journal.register_plan(run, digest, content, None, now)
+        remember(journal, run, computed, fetched)
+        if chosen[0] or chosen[1]:
+            plan = child(plan, digest, chosen, mapping, past.recent, request)
+            parent, content = digest, encode(plan)
+            digest = digest_of(content)
+            journal.register_plan(run, digest, content, parent, now)
+    return DryRun(
+        run=run,
+        plan=plan,
+        digest=digest,
+        content=content,
+        created=now,
+        computed=computed,
+        fetched=fetched,
+        recent=past.recent,
+    )
+
+
+def record_allowances(journal: Journal, run: str, request: Request) -> None:
+    """Every guard that a run lifts is journalled with its reason."""
+    for allowance in request.allowances:
+        lifted = {"guard": allowance.guard, "row": allowance.row, "reason": allowance.reason}
+        journal.record(run, "allow", lifted)
+
+
+def child(
+    plan: Plan,
+    digest: str,
+    chosen: tuple[Collection[str], Collection[str]],
+    mapping: MappingFile,
+    recent: Sequence[RecentWrite],
+    request: Request,
+) -> Plan:
+    """The plan cut down to --only or by --skip. Raises InputError for ids that fit no row."""
+    only, skip = (find_rows(plan, prefixes) for prefixes in chosen)
+    selected = {row.id for row in plan.writes if (not only or row.id in only)} - skip
+    words = [("only", id) for id in sorted(only)] + [("skip", id) for id in sorted(skip)]
+    option = (" and ".join(dict.fromkeys(w for w, _ in words)), " ".join(id for _, id in words))
+    return cut(plan, digest, selected, option, mapping.policy.guards, recent, request.allowances)
+
+
+def find_rows(plan: Plan, prefixes: Collection[str]) -> set[str]:
+    """Row ids by unique prefix. Raises InputError naming every prefix that fits none or several."""
+    ids = [row.id for row in plan.rows]
+    found, problems = set(), []
+    for prefix in prefixes:
+        fitting = [id for id in ids if prefix and id.startswith(prefix.lower())]
+        if len(fitting) == 1:
+            found.add(fitting[0])
+            continue
+        summary = f"no row of the plan begins with `{prefix}`"
+        fix = "ids stand in the table: drybill diff --all"
+        if fitting:
+            summary, fix = f"`{prefix}` fits {len(fitting)} rows", ", ".join(sorted(fitting)[:5])
+        problems.append(Problem("row-not-found", None, summary, fix))
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def exit_code(plan: Plan, differences_count: bool) -> Exit:
+    """The run's exit code; with `--exit-code` differences and open decisions count, too."""
+    codes = [Exit.DONE]
+    if any(not source.asked or source.denied for source in plan.sources):
+        codes.append(Exit.UNREACHABLE)
+    if any(source.asked and not source.complete for source in plan.sources):
+        codes.append(Exit.REFUSED)
+    if differences_count:
+        buckets = dict(plan.buckets)
+        if any(buckets.get(bucket.value) for bucket in _UNDECIDED):
+            codes.append(Exit.NEEDS_DECISION)
+        if any(buckets.get(bucket.value) for bucket in Bucket if bucket.differs):
+            codes.append(Exit.DIFFERENCES)
+    return worst(codes)

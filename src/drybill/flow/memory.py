@@ -1,0 +1,111 @@
+"""Memory: what a run takes from the journal, and what it leaves there for later ones."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from drybill.billing.quantity import UNKNOWN
+from drybill.billing.row import Row
+from drybill.flow.run import Computed, Fetched, Past
+from drybill.journal import Journal, NameKey
+from drybill.mapping.load import Mapping as MappingFile
+from drybill.plan.guards import RecentWrite
+
+_QUIET = "quiet-rows"
+
+
+def identity(mapping: Path) -> str:
+    """What makes two runs runs of the same mapping: where its file is."""
+    return str(mapping.resolve())
+
+
+def moment(as_of: date | datetime, zone: ZoneInfo) -> datetime:
+    """The last moment that a run speaks of: a day means the whole of it."""
+    if isinstance(as_of, datetime):
+        return as_of
+    return datetime.combine(as_of, time.max, zone)
+
+
+def recall(
+    journal: Journal, mapping: MappingFile, fetched: Fetched, as_of: datetime, now: datetime
+) -> Past:
+    """Everything earlier that this run's plan depends on."""
+    scope = identity(mapping.path)
+    history = journal.history
+    complete = {
+        name: answer.records
+        for name in fetched.usages
+        if (answer := history.last_complete(scope, name, as_of)) is not None
+    }
+    absent = {
+        (name, customer, key): since
+        for name in fetched.usages
+        for (customer, key), since in history.absences(scope, name, as_of).items()
+    }
+    return Past(
+        complete=complete,
+        names=dict(history.names(scope, as_of)),
+        highest=history.highest(scope, as_of),
+        absent_since=absent,
+        recent=recent_writes(journal, [r.instance for r in fetched.readers.values()], now),
+    )
+
+
+def recent_writes(
+    journal: Journal, instances: list[str], now: datetime, plan: str = ""
+) -> list[RecentWrite]:
+    """The writes of the last 24 hours on these PSAs, whatever mapping they came from.
+
+    Those of the plan with the digest `plan` are left out: a plan that goes on after it was killed
+    has its own lines in it already.
+    """
+    return [
+        RecentWrite(write.row, write.client, write.currency, write.difference or Decimal(0))
+        for instance in instances
+        for write in journal.recent_writes(instance, now)
+        if write.plan != plan
+    ]
+
+
+def remember(journal: Journal, run: str, computed: Computed, fetched: Fetched) -> None:
+    """Receipts, names, highest quantities and absences, for the runs to come."""
+    history = journal.history
+    for reading in fetched.readings.values():
+        journal.record_receipt(run, reading.receipt)
+    absent_by_vendor: dict[str, list[tuple[str, str]]] = {name: [] for name in computed.receipts}
+    for vendor, customer, key in computed.absent_now:
+        absent_by_vendor[vendor].append((customer, key))
+    for name, receipt in computed.receipts.items():
+        journal.record_receipt(run, receipt)
+        history.record_absences(run, receipt, absent_by_vendor[name])
+    history.record_names(run, computed.names)
+    if computed.newly_trusted:
+        renamed: dict[NameKey, str] = {
+            (r.source, r.kind, r.id): r.now for r in computed.newly_trusted
+        }
+        history.trust_names(run, renamed)
+    highest = {
+        row.id: row.quantity_before
+        for invoice in computed.invoices
+        for row in invoice.rows
+        if row.line_id is not None and row.quantity_before is not UNKNOWN
+    }
+    for line in computed.quiet_lines:
+        quantity = line.line.last.quantity
+        if quantity is not UNKNOWN:
+            highest[line.row_id] = quantity
+    history.record_highest(run, highest)
+    if not computed.quiet_lines:
+        quiet = [row for rows in computed.quiet.values() for row in rows]
+        journal.attach(run, _QUIET, msgspec.json.encode(quiet))
+
+
+def quiet_rows(journal: Journal, run: str) -> list[Row]:
+    """The unchanged and fixed rows of a run; none where they got no row of their own."""
+    content = journal.attachment(run, _QUIET)
+    return msgspec.json.decode(content, type=list[Row]) if content else []
