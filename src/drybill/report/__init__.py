@@ -1,0 +1,1 @@
+"""What a run says: one document, and one small renderer per format. Renderers look nothing up."""

@@ -1,0 +1,42 @@
+"""The document of one run: the plan, and the facts of this execution around it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec import field as new_field
+
+from drybill.billing.row import Row
+from drybill.errors import Exit
+from drybill.plan.plan import Plan
+
+
+class RunFacts(Struct, frozen=True, kw_only=True):
+    """What is true of this execution only; none of it is part of the plan's digest."""
+
+    id: str  # empty where the journal could not be written
+    mapping: str  # the path as the user gave it
+    as_of: str
+    plan_digest: str
+    wrote: bool = False
+
+
+class Hidden(Struct, frozen=True, kw_only=True):
+    """What a filter keeps from view, said in one line."""
+
+    rows: int
+    filters: tuple[str, ...]
+    money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences hidden)
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    run: RunFacts
+    plan: Plan
+    exit_code: Exit
+    quiet: dict[tuple[str, str, str, str], list[Row]] = new_field(default_factory=dict)
+    # unchanged and fixed rows by invoice (psa, root agreement, currency, invoice date), with --all
+    hidden: Hidden | None = None
+    notices: tuple[str, ...] = ()  # "no journal: ...", "expired entries", ...
+    show_all: bool = False
+    applying: bool = False  # --apply: what is shown is about to be written

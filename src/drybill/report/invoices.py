@@ -1,0 +1,118 @@
+"""Invoices as the client will receive them: title, lines, base amount, sum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from drybill.billing.row import Bucket
+from drybill.plan.plan import PlannedInvoice
+from drybill.report import closing, opening, words
+from drybill.report.document import Document
+from drybill.report.entries import Entry, entry_of
+from drybill.report.findings import findings, quiet_rows, short_ids
+from drybill.report.layout import Sheet, cells
+from drybill.report.ledger import Ledger
+from drybill.report.marks import LOUD, STRONG
+from drybill.report.words import clean
+
+
+def render_invoices(document: Document, width: int) -> Sheet:
+    """Whole invoices, now and if applied. Single lines for all rows need `document.quiet`."""
+    document = replace(document, show_all=True)
+    sheet = Sheet(width)
+    found = findings(document.plan)
+    ids = short_ids(document)
+    opening.title(sheet, document)
+    opening.sources(sheet, document.plan.sources)
+    shown = set(ids)
+    groups = [
+        (invoice, entries_of(invoice, document, shown, ids)) for invoice in document.plan.invoices
+    ]
+    ledger = Ledger(sheet, [entry for _, entries in groups for entry in entries])
+    for invoice, entries in groups:
+        sheet.blank()
+        invoice_title(sheet, invoice, document)
+        ledger.heading()
+        for entry in entries:
+            ledger.write(entry)
+    closing.totals(sheet, document.plan.totals, "now")
+    closing.totals(sheet, document.plan.totals, "later")
+    closing.counts(sheet, document.plan.buckets, found)
+    closing.stops(sheet, found.stops)
+    closing.next_step(sheet, document, found)
+    return sheet
+
+
+def entries_of(
+    invoice: PlannedInvoice, document: Document, shown: set[str], ids: Mapping[str, str]
+) -> list[Entry]:
+    """The shown rows, what the others come to, the base amount, and the sum of it all."""
+    entries = [entry_of(row, invoice, ids) for row in invoice.rows if row.id in shown]
+    quiet = quiet_rows(document, invoice) if document.show_all else []
+    if quiet:
+        entries += [entry_of(row, invoice, ids) for row in quiet]
+    elif invoice.quiet_rows:
+        amount = words.money(invoice.quiet_amount, invoice.currency)
+        name = f"{words.count(invoice.quiet_rows, 'line')} {_quiet_word(document)}"
+        entries.append(Entry("=", name, amount=(amount, ""), quiet=True))
+    left_out = len(invoice.rows) - sum(row.id in shown for row in invoice.rows)
+    if left_out:
+        entries.append(Entry("", f"{words.count(left_out, 'more row')}: --all", quiet=True))
+    if invoice.base_amount:
+        base = words.money(invoice.base_amount, invoice.currency)
+        entries.append(Entry("", "base amount", amount=(base, ""), quiet=True))
+    entries.append(sum_of(invoice))
+    return entries
+
+
+def sum_of(invoice: PlannedInvoice) -> Entry:
+    """The projected part of an invoice: the sum of its lines and its base amount."""
+    return Entry(
+        "",
+        "sum" if not invoice.unknown_lines else "sum, INCOMPLETE",
+        amount=(
+            words.money(invoice.before, invoice.currency),
+            words.money(invoice.after, invoice.currency),
+        ),
+        change=words.signed(invoice.difference, invoice.currency) if invoice.difference else "",
+        quiet=True,
+    )
+
+
+def _quiet_word(document: Document) -> str:
+    """Fixed lines were not compared with anything, so "unchanged" must not claim them."""
+    buckets = dict(document.plan.buckets)
+    if not buckets.get(Bucket.FIXED.value):
+        return "unchanged"
+    return "unchanged or fixed" if buckets.get(Bucket.UNCHANGED.value) else "fixed"
+
+
+def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> None:
+    client = clean(invoice.client or invoice.client_id)
+    facts = f"agreement {clean(invoice.agreement_id)}"
+    if invoice.agreement:
+        facts += f" ({clean(invoice.agreement)})"
+    if len({i.psa for i in document.plan.invoices}) > 1:
+        facts = f"{clean(invoice.psa)}, {facts}"
+    facts += f", invoice {words.day(invoice.invoice_date)}"
+    period = words.days(invoice.period_start, invoice.period_end)
+    period = period.removesuffix(f" {invoice.invoice_date.year}")  # said just before
+    facts += f" for {period}, {invoice.currency}"
+    if cells(client) + 3 + cells(facts) <= sheet.width:
+        sheet.add((client, STRONG), "   ", facts)
+    else:
+        sheet.prose(client, style=STRONG)
+        sheet.prose(facts, "  ", "  ")
+    if invoice.unknown_lines:
+        says = words.count(invoice.unknown_lines, "line")
+        says += " without quantity or price in the PSA, outside every sum"
+        sheet.prose(f"INCOMPLETE: {says}", "  ", "    ", style=LOUD)
+    if len(invoice.unbilled_periods) > 1:
+        starts = ", ".join(start.isoformat() for start in invoice.unbilled_periods)
+        says = f"not invoiced yet, periods from {starts}: this is the first"
+        sheet.prose(says, "  ", "    ", style=LOUD)
+    if document.show_all and invoice.not_projected:
+        says = ", ".join(clean(part) for part in invoice.not_projected)
+        sheet.prose(f"not projected: {says}", "  ", "    ")

@@ -1,0 +1,110 @@
+"""The top of a screen: which run, how complete its sources are, what few fixes would clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from drybill.billing.invoice import Cause
+from drybill.billing.money import EXACT
+from drybill.billing.quantity import ZERO
+from drybill.plan.plan import SourceSummary
+from drybill.report import words
+from drybill.report.document import Document
+from drybill.report.layout import Sheet, cells, pad, wrap
+from drybill.report.marks import LOUD, STRONG
+from drybill.report.words import clean
+
+CAUSES_SHOWN = 5
+
+
+def title(sheet: Sheet, document: Document) -> None:
+    run, plan = document.run, document.plan
+    say = f"APPLIED, run {clean(run.id)}" if run.wrote else "DRY RUN, nothing is written"
+    if document.applying:
+        say = f"APPLY, {words.count(len(plan.writes), 'line')} to be written once confirmed"
+    facts = f"plan {words.short(run.plan_digest)}, {words.moment(run.as_of)}, {clean(run.mapping)}"
+    if cells(say) + cells(facts) + 5 <= sheet.width:
+        sheet.add((say, STRONG), "     ", facts)
+    else:
+        sheet.add((say, STRONG))
+        sheet.prose(facts, "  ", "  ")
+    if plan.options:
+        sheet.prose(", ".join(clean(f"{k} {v}".strip()) for k, v in plan.options), "  with ")
+    if plan.parent:
+        sheet.add(f"  cut from plan {words.short(plan.parent)}")
+    for notice in document.notices:
+        sheet.prose(clean(notice), "  note: ")
+    if document.hidden is not None:
+        hidden = document.hidden
+        money = ", ".join(f"{words.money(amount, c)} {c}" for c, amount in hidden.money)
+        says = f"hidden by {', '.join(clean(f) for f in hidden.filters)}: "
+        says += words.count(hidden.rows, "row") + (f", differences of {money}" if money else "")
+        sheet.prose(says, "  ", style=STRONG)
+
+
+def state(source: SourceSummary) -> str:
+    """Without rows is as loud as incomplete: neither may look like "no differences"."""
+    if not source.complete:
+        return "INCOMPLETE"
+    return "complete" if source.records else "NO ROWS"
+
+
+def sources(sheet: Sheet, summaries: Sequence[SourceSummary]) -> None:
+    if not summaries:
+        sheet.add(("  NO SOURCE WAS ASKED", LOUD))
+        return
+    names = max(cells(clean(source.name)) for source in summaries)
+    states = max(len(state(source)) for source in summaries)
+    for source in summaries:
+        name = clean(source.name)
+        of_psa = source.role == "psa"
+        facts = [f"{source.role} {clean(source.kind)}".strip(), words.count(source.records, "row")]
+        facts.append(words.count(source.customers, "client" if of_psa else "customer"))
+        if source.measure:
+            facts.append(clean(source.measure))
+        if source.as_of:
+            facts.append(f"as of {words.moment(source.as_of)}")
+        elif not of_psa:
+            facts.append("states no time")
+        label, text = state(source), ", ".join(facts)
+        style = "" if label == "complete" else LOUD
+        indent = " " * (4 + names + states + 2)
+        if sheet.width - len(indent) >= 24:
+            first, *others = wrap(text, sheet.width - len(indent))
+            lead = f"  {pad(name, names)}  "
+            sheet.add(lead, (label, style), f"{'':<{states - len(label)}}  {first}")
+            for other in others:
+                sheet.add(indent + other)
+        else:
+            sheet.add(f"  {name}  ", (label, style))
+            sheet.prose(text, "    ")
+        for problem in source.problems:
+            sheet.prose(clean(problem), "    ", style=style if not source.complete else "")
+
+
+def causes(sheet: Sheet, found: Sequence[Cause], plan_id: str, show_all: bool) -> None:
+    """The fixes that clear most money, each with its lines to paste."""
+    if not found:
+        return
+    shown = found if show_all else found[:CAUSES_SHOWN]
+    total, cleared = sum(c.rows for c in found), sum(c.rows for c in shown)
+    fixes = words.count(len(shown), "fix", "fixes") + (" clears " if len(shown) == 1 else " clear ")
+    sheet.blank()
+    says = [f"{fixes}{cleared:,} of {words.count(total, 'row')} that are not in step"]
+    sums: dict[tuple[str, str], Decimal] = {}
+    for part in (part for cause in shown for part in cause.money):
+        key = (part.currency, part.kind)
+        sums[key] = EXACT.add(sums.get(key, ZERO), part.amount)
+    says += [f"{words.money(sums[key], key[0])} {key[0]} {key[1]}" for key in sorted(sums)]
+    sheet.prose(", ".join(says), style=STRONG)
+    for number, cause in enumerate(shown, 1):
+        money = [f"{words.money(m.amount, m.currency)} {m.currency} {m.kind}" for m in cause.money]
+        facts = ", ".join((words.count(cause.rows, "row"), *money))
+        sheet.prose(f"{clean(cause.cause)}: {facts}", f"{number:>3}  ", "     ")
+        # The one word in a fix that only this run knows.
+        fix = cause.fix.replace("--plan PLAN ", f"--plan {plan_id} ")
+        sheet.verbatim("\n".join(clean(line) for line in fix.split("\n")), "       ")
+    if len(shown) < len(found):
+        rest = words.count(total - cleared, "row")
+        sheet.add(f"     and {len(found) - len(shown)} more, {rest}: --all")
