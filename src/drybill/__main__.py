@@ -1,0 +1,5 @@
+"""`python -m drybill`."""
+
+from drybill.cli.main import run
+
+run()

@@ -1,0 +1,278 @@
+"""`drybill diff`: what the next invoices will say, now and if applied. Writes only with --apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drybill.cli import complete
+from drybill.cli.view import Format, View
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from drybill.errors import Exit
+    from drybill.flow.run import Request
+    from drybill.mapping.load import Mapping
+    from drybill.plan.plan import Plan
+
+Many = list[str] | None
+
+
+def diff(
+    mapping: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The mapping; by default DRYBILL_MAPPING, else ./mapping.toml.",
+            autocompletion=complete.mappings,
+            show_default=False,
+        ),
+    ] = None,
+    invoice: Annotated[
+        bool, typer.Option("--invoice", help="Whole invoices, now and if applied.")
+    ] = False,
+    all_rows: Annotated[bool, typer.Option("--all", help="Every row, unchanged ones too.")] = False,
+    client: Annotated[
+        Many,
+        typer.Option(help="Only this client (id or name).", autocompletion=complete.clients),
+    ] = None,
+    vendor: Annotated[Many, typer.Option(help="Only usage of this vendor.")] = None,
+    product: Annotated[Many, typer.Option(help="Only this product.")] = None,
+    bucket: Annotated[Many, typer.Option(help="Only this bucket, such as blocked.")] = None,
+    min_money: Annotated[
+        str | None, typer.Option(help="Only rows that move at least this much.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to say it.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="Into a file, as UTF-8.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Export the plan to a file.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="An earlier plan: its id, its run, or a file.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write what was shown, after you confirmed it.")
+    ] = False,
+    as_of: Annotated[
+        str | None, typer.Option(help="The day (or UTC time) to speak of; by default now.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option(help="First day of the unbilled period to project.")
+    ] = None,
+    horizon: Annotated[
+        int, typer.Option(help="Days ahead within which invoices count.", min=0, max=3660)
+    ] = 31,
+    only: Annotated[
+        Many, typer.Option(help="Write only this row.", autocompletion=complete.rows)
+    ] = None,
+    skip: Annotated[
+        Many, typer.Option(help="Do not write this row.", autocompletion=complete.rows)
+    ] = None,
+    without: Annotated[Many, typer.Option(help="Do not ask this vendor.")] = None,
+    allow: Annotated[Many, typer.Option(help="Lift one guard, [ROW:]GUARD, for this plan.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; journalled with --allow.")] = None,
+    trust: Annotated[
+        str | None, typer.Option(help="Digest of a plan file that another machine made.")
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 10 for differences, 11 for open decisions.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="One line, and none if clean and complete.")
+    ] = False,
+) -> None:
+    """Show what the next invoices will say, and what would change.
+
+    Nothing is written without --apply. With it, a terminal shows the table and the target and
+    asks for the number of lines; without a terminal --apply needs --plan.
+    """
+    from datetime import UTC, datetime
+
+    from drybill.cli import words
+    from drybill.cli.screen import on_terminal
+    from drybill.flow.run import Request
+    from drybill.flow.selection import Selection
+
+    now = datetime.now(UTC)
+    view = View(format, output, invoice, all_rows, quiet, exit_code, save)
+    _check_together(apply, plan, trust, quiet, view, on_terminal())
+    lifts = words.allowances(allow or [], reason)
+    if plan is not None:
+        fixed = {
+            "--period": period, "--without": without, "--client": client, "--vendor": vendor,
+            "--product": product, "--bucket": bucket, "--min-money": min_money, "--as-of": as_of,
+        }  # fmt: skip
+        wrong = [name for name, value in fixed.items() if value]
+        if wrong:
+            raise typer.BadParameter(f"{', '.join(wrong)}: a plan is fixed; use it without --plan")
+        words.only_run_guards(lifts)
+    request = Request(
+        as_of=words.as_of(as_of, now),
+        period=words.billing_day(period, "--period"),
+        horizon_days=horizon,
+        without=frozenset(without or ()),
+        allowances=lifts,
+        selection=Selection(
+            clients=frozenset(client or ()),
+            vendors=frozenset(vendor or ()),
+            products=frozenset(product or ()),
+            buckets=frozenset(words.bucket(name) for name in bucket or ()),
+            min_money=words.amount(min_money, "--min-money"),
+        ),
+    )
+    chosen = (only or [], skip or [])
+    if plan is None:
+        code = _fresh(mapping, request, view, chosen, apply, now)
+    else:
+        code = _earlier(mapping, plan, trust, request, view, chosen, apply, now)
+    raise typer.Exit(int(code))
+
+
+def _check_together(
+    apply: bool, plan: str | None, trust: str | None, quiet: bool, view: View, terminal: bool
+) -> None:
+    """Flags that contradict each other, before anything is asked or read."""
+    if apply and plan is None and not terminal:
+        raise typer.BadParameter("--apply without a terminal needs --plan: nobody sees the table")
+    if apply and (view.format is not Format.TABLE or view.output is not None or quiet):
+        raise typer.BadParameter(
+            "--apply shows the table: leave out --format, --output and --quiet"
+        )
+    if trust is not None and plan is None:
+        raise typer.BadParameter("--trust goes with --plan FILE")
+
+
+def _fresh(
+    argument: Path | None,
+    request: Request,
+    view: View,
+    chosen: tuple[list[str], list[str]],
+    apply: bool,
+    now: datetime,
+) -> Exit:
+    """A new run: its plan is registered before anything is shown."""
+    from drybill.cli.applying import apply_plan, ended
+    from drybill.cli.mapping import chosen as chosen_mapping
+    from drybill.cli.screen import open_journal
+    from drybill.errors import worst
+    from drybill.flow.dry_run import dry_run, exit_code
+    from drybill.flow.selection import check_names
+    from drybill.mapping.load import load
+
+    path = chosen_mapping(argument)
+    mapping = load(path)
+    view.refuse_inputs(mapping)
+    journal, notices = open_journal(must_write=apply)
+    with journal:
+        facts = {"command": "apply" if apply else "diff", "mapping": str(path)}
+        run = dry_run(mapping, request, journal, now, facts, chosen, view.all_rows or view.invoices)
+        code = exit_code(run.plan, view.exit_code)
+        with ended(journal, run.run):
+            check_names(
+                request.selection,
+                (row for invoice in run.computed.invoices for row in invoice.rows),
+                run.plan,
+                mapping.vendors,
+            )
+            view.save_plan(run.content, run.digest, now, run.run)
+            view.show(
+                run.plan,
+                run=run.run if not notices else "",
+                digest=run.digest,
+                mapping=str(path),
+                as_of=request.as_of,
+                code=code,
+                quiet_rows=run.computed.quiet,
+                selection=request.selection,
+                notices=(*notices, *_warnings(mapping, run.plan)),
+                applying=apply,
+            )
+            summary: dict[str, object] = {"buckets": dict(run.plan.buckets)}
+            if apply:
+                readers = run.fetched.readers
+                written = apply_plan(
+                    run.plan, run.digest, now, mapping, readers, journal, run.run, request, now
+                )
+                code, summary = worst([code, written]), {**summary, "applied": run.digest}
+        journal.end_run(run.run, code, summary)
+    return code
+
+
+def _earlier(
+    argument: Path | None,
+    named: str,
+    trust: str | None,
+    request: Request,
+    view: View,
+    chosen: tuple[list[str], list[str]],
+    apply: bool,
+    now: datetime,
+) -> Exit:
+    """A plan that was made before: shown again, or applied as it was shown."""
+    from drybill.apply.plan_source import find_plan
+    from drybill.cli.applying import apply_plan, ended
+    from drybill.cli.mapping import chosen as chosen_mapping
+    from drybill.cli.screen import open_journal
+    from drybill.errors import Problem, RefusedError, worst
+    from drybill.flow.dry_run import child, exit_code, record_allowances
+    from drybill.flow.fetch import open_sources
+    from drybill.flow.memory import identity, moment, recent_writes
+    from drybill.mapping.load import load
+    from drybill.plan.content import digest_of, encode
+
+    journal, notices = open_journal(must_write=apply)
+    with journal:
+        found = find_plan(named, journal, trust)
+        path = (
+            Path(found.mapping) if argument is None and found.mapping else chosen_mapping(argument)
+        )
+        mapping = load(path)
+        view.refuse_inputs(mapping)
+        if apply and found.mapping not in ("", identity(path)):
+            summary = f"plan {found.digest[:8]} was made with another mapping: {found.mapping}"
+            fix = "leave MAPPING out, or run drybill diff again with this one"
+            raise RefusedError([Problem("other-mapping", None, summary, fix)])
+        plan, digest = found.plan, found.digest
+        readers, _ = open_sources(mapping, without=set(mapping.vendors))
+        recent = recent_writes(journal, [reader.instance for reader in readers.values()], now)
+        as_of = moment(request.as_of, mapping.policy.timezone)
+        facts = {"command": "apply" if apply else "diff", "plan": digest}
+        run = journal.start_run(identity(path), as_of, facts)
+        with ended(journal, run):
+            record_allowances(journal, run, request)
+            if chosen[0] or chosen[1]:
+                plan = child(plan, digest, chosen, mapping, recent, request)
+                content = encode(plan)
+                journal.register_plan(run, digest_of(content), content, digest, found.created)
+                digest = digest_of(content)
+            code = exit_code(plan, view.exit_code)
+            view.save_plan(encode(plan), digest, found.created, run)
+            view.show(
+                plan,
+                run=run if not notices else "",
+                digest=digest,
+                mapping=str(path),
+                as_of=plan.today,
+                code=code,
+                quiet_rows={},
+                selection=request.selection,
+                notices=tuple(notices),
+                applying=apply,
+            )
+            if apply:
+                written = apply_plan(
+                    plan, digest, found.created, mapping, readers, journal, run, request, now
+                )
+                code = worst([code, written])
+        journal.end_run(run, code, {"applied": digest} if apply else {})
+    return code
+
+
+def _warnings(mapping: Mapping, plan: Plan) -> list[str]:
+    """How many warnings `drybill check` would show."""
+    from drybill.mapping.lint import lint
+
+    problems = [*mapping.problems, *lint(mapping, plan.today)]
+    found = sum(1 for problem in problems if problem.code != "include-empty")
+    words = "1 warning" if found == 1 else f"{found} warnings"
+    return [f"the mapping has {words}: drybill check"] if found else []

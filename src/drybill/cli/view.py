@@ -1,0 +1,143 @@
+"""The view: in which form and how much of a run is shown, and where."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drybill.cli.screen import ReaderGone, put, width
+from drybill.errors import InputError, Problem, RefusedError
+
+if TYPE_CHECKING:
+    from drybill.billing.row import Row
+    from drybill.errors import Exit
+    from drybill.flow.selection import Selection
+    from drybill.mapping.load import Mapping
+    from drybill.plan.plan import Plan
+    from drybill.report.document import Document
+
+
+def _plain(path: Path) -> bool:
+    return "\0" not in str(path)
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MD = "md"
+    SVG = "svg"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    format: Format
+    output: Path | None
+    invoices: bool
+    all_rows: bool
+    quiet: bool
+    exit_code: bool
+    save: Path | None
+
+    def refuse_inputs(self, mapping: Mapping) -> None:
+        """A report must not replace what it was made from: only --apply writes to a PSA.
+
+        Raises:
+            InputError: --output or --save names a file that the mapping reads.
+        """
+        settings = [*mapping.psas.values(), *mapping.vendors.values()]
+        texts = [value for each in settings for value in each.values() if isinstance(value, str)]
+        files = [mapping.folder / text for text in [*texts, mapping.sources.clients_file]]
+        names = [Path(name) for name in mapping.sources.names]
+        # realpath, for it takes any text: what no file can be called is no file that is read
+        read = {os.path.realpath(path) for path in [mapping.path, *files, *names] if _plain(path)}
+        problems = [
+            Problem("output-is-input", None, f"{option} {path}: the mapping reads this file")
+            for option, path in (("--output", self.output), ("--save", self.save))
+            if path is not None and _plain(path) and os.path.realpath(path) in read
+        ]
+        if problems:
+            raise InputError(problems)
+
+    def save_plan(self, content: bytes, digest: str, created: datetime, run: str) -> None:
+        """Exports the plan where --save says, readable by its owner alone."""
+        if self.save is None:
+            return
+        from drybill.apply.plan_source import save
+
+        save(self.save, content, digest, created, run)
+
+    def show(
+        self,
+        plan: Plan,
+        *,
+        run: str,
+        digest: str,
+        mapping: str,
+        as_of: date | datetime,
+        code: Exit,
+        quiet_rows: dict[tuple[str, str, str, str], list[Row]],
+        selection: Selection,
+        notices: tuple[str, ...],
+        applying: bool,
+    ) -> None:
+        from drybill.flow.selection import narrow
+        from drybill.report.document import Document, Hidden, RunFacts
+
+        hidden = None
+        if selection:
+            plan, left_out = narrow(plan, selection)
+            filters = tuple(f"--{name} {value}" for name, value in plan.options)
+            hidden = Hidden(rows=left_out.rows, filters=filters, money=left_out.money)
+        document = Document(
+            run=RunFacts(
+                id=run,
+                mapping=mapping,
+                as_of=as_of.isoformat().replace("+00:00", "Z"),
+                plan_digest=digest,
+            ),
+            plan=plan,
+            exit_code=code,
+            quiet=quiet_rows,
+            hidden=hidden,
+            notices=notices,
+            show_all=self.all_rows,
+            applying=applying,
+        )
+        try:
+            put(self._render(document), self.output)
+        except ReaderGone:
+            if not applying:
+                raise
+            summary = "nothing was written: whoever was reading the table has gone"
+            raise RefusedError([Problem("output-gone", None, summary)]) from None
+
+    def _render(self, document: Document) -> str | bytes:
+        if self.quiet:
+            from drybill.report.quiet import render_quiet
+
+            return render_quiet(document)
+        if self.format is Format.JSON:
+            from drybill.report.json import render_json
+
+            return render_json(document)
+        if self.format is Format.CSV:
+            from drybill.report.csv import render_csv
+
+            return render_csv(document)
+        if self.format is Format.MD:
+            from drybill.report.markdown import render_markdown
+
+            return render_markdown(document)
+        if self.format is Format.SVG:
+            from drybill.report.svg import render_svg
+
+            return render_svg(document)
+        from drybill.report.table import render_invoices, render_table
+
+        render = render_invoices if self.invoices else render_table
+        return render(document, width()).text(self.output is None)
