@@ -294,3 +294,21 @@ def test_at_zero_a_line_is_kept_or_ended(tmp_path: Path) -> None:
         row = only_row(bill(tmp_path, toml, lines=f"{HEAD}\nL,A,SEAT,3,4", v=used(0)))
         assert (row.bucket, row.quantity_after, row.difference) == (bucket, 0, -12)
         assert row.change == ("end" if at_zero == "end" else "decrease")
+
+
+def test_a_fed_product_that_nobody_uses_gets_no_row(tmp_path: Path) -> None:
+    """Not even where an expired exception waits for it."""
+    toml = """
+        [products.SEAT]
+        from = [{ vendor = "v", sku = "seat" }]
+        also_feeds = ["USER"]
+        [products.USER]
+        [[exceptions]]
+        client = 250
+        product = "SEAT"
+        add = 1
+        reason = "until the renewal"
+        last_day = 2026-10-31
+    """
+    other = "customer_id,sku,quantity\nc,other,1"
+    assert says(bill(tmp_path, toml, v=other)) == ["other unmapped 1 SKU_NOT_MAPPED"]

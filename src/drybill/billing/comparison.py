@@ -450,17 +450,15 @@ class _Comparer:
         client: Client,
     ) -> None:
         """A mapped product is used and its agreement has no line for it."""
-        if number.absent and number.block is None:
-            return
+        used = bool(number.usage) or (client.psa, client.id, product.key) in self.claims.uses
+        if not used and (number.absent or (number.quantity is UNKNOWN and number.block is None)):
+            return  # nothing is used as far as anybody says: no line, no row
         if number.quantity == 0 and number.block is None:
             self._leave_out(client, product)
             if number.excluded or any(c.quantity for c in number.usage):
                 why = Reason("EXCLUDED" if number.excluded else "RULES_TO_ZERO")
                 self._ignored_use(client, product, number, why)
             return
-        used = number.usage or (client.psa, client.id, product.key) in self.claims.uses
-        if number.quantity is UNKNOWN and number.block is None and not used:
-            return  # nothing is used as far as anybody says: no line, no row
         agreement = contract.agreement
         price = product.prices.get(agreement.currency)
         row = Row(

@@ -156,7 +156,6 @@ def _fresh(
     from drybill.cli.screen import open_journal
     from drybill.errors import worst
     from drybill.flow.dry_run import dry_run, exit_code
-    from drybill.flow.selection import check_names
     from drybill.mapping.load import load
 
     path = chosen_mapping(argument)
@@ -168,12 +167,6 @@ def _fresh(
         run = dry_run(mapping, request, journal, now, facts, chosen, view.all_rows or view.invoices)
         code = exit_code(run.plan, view.exit_code)
         with ended(journal, run.run):
-            check_names(
-                request.selection,
-                (row for invoice in run.computed.invoices for row in invoice.rows),
-                run.plan,
-                mapping.vendors,
-            )
             view.save_plan(run.content, run.digest, now, run.run)
             view.show(
                 run.plan,
@@ -183,7 +176,7 @@ def _fresh(
                 as_of=request.as_of,
                 code=code,
                 quiet_rows=run.computed.quiet,
-                selection=request.selection,
+                selection=run.selection,
                 notices=(*notices, *_warnings(mapping, run.plan)),
                 applying=apply,
             )

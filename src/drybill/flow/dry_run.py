@@ -15,7 +15,7 @@ from drybill.flow.compute import compute
 from drybill.flow.fetch import fetch
 from drybill.flow.memory import identity, moment, recall, remember
 from drybill.flow.run import Computed, Fetched, Request
-from drybill.flow.selection import with_ids
+from drybill.flow.selection import Selection, check_names, with_ids
 from drybill.journal import Journal
 from drybill.mapping.load import Mapping as MappingFile
 from drybill.plan.build import cut
@@ -40,6 +40,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     computed: Computed
     fetched: Fetched
     recent: Sequence[RecentWrite]
+    selection: Selection  # with the ids behind the names that were given
 
 
 def dry_run(
@@ -61,9 +62,12 @@ def dry_run(
     fetched = fetch(mapping, request.without)
     as_of = moment(request.as_of, mapping.policy.timezone)
     past = recall(journal, mapping, fetched, as_of, now)
-    request = replace(request, selection=with_ids(request.selection, mapping.policy))
-    lines = sum(len(reading.segments) for reading in fetched.readings.values())
-    if lines > EVERY_ROW_UP_TO and not every_row:
+    segments = [s for reading in fetched.readings.values() for s in reading.segments]
+    receipts = {name: usage.receipt for name, usage in fetched.usages.items()}
+    check_names(request.selection, mapping.policy, fetched.agreements, segments, receipts)
+    selection = with_ids(request.selection, mapping.policy, fetched.agreements)
+    request = replace(request, selection=selection)
+    if len(segments) > EVERY_ROW_UP_TO and not every_row:
         request = replace(request, every_row=False)
     computed = compute(mapping, fetched, request, past)
     plan = computed.plan
@@ -88,6 +92,7 @@ def dry_run(
         computed=computed,
         fetched=fetched,
         recent=past.recent,
+        selection=selection,
     )
 
 

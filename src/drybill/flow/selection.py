@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.causes import causes
 from drybill.billing.money import EXACT
 from drybill.billing.policy import Policy
 from drybill.billing.row import IgnoredUsage, Row, UnmappedUsage
+from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem
 from drybill.plan.plan import Plan
 
@@ -56,9 +58,11 @@ class Selection(Struct, frozen=True, kw_only=True):
         return self.min_money is None or (use.cost or Decimal(0)) >= self.min_money
 
 
-def with_ids(selection: Selection, policy: Policy) -> Selection:
-    """Names of the mapping stand for their clients' ids, beside the names that the PSA gives."""
-    ids = {c.id for c in policy.clients.values() if c.name and c.name in selection.clients}
+def with_ids(selection: Selection, policy: Policy, agreements: Iterable[Agreement]) -> Selection:
+    """Names of the mapping and of the PSA stand for their clients' ids."""
+    names = {(client.name, client.id) for client in policy.clients.values()}
+    names |= {(agreement.company_name, agreement.company_id) for agreement in agreements}
+    ids = {id for name, id in names if name and name in selection.clients}
     return replace(selection, clients=selection.clients | ids)
 
 
@@ -107,19 +111,26 @@ def narrow(plan: Plan, selection: Selection) -> tuple[Plan, HiddenRows]:
 
 
 def check_names(
-    selection: Selection, rows: Iterable[Row], plan: Plan, vendors: Iterable[str]
+    selection: Selection,
+    policy: Policy,
+    agreements: Iterable[Agreement],
+    segments: Iterable[Segment],
+    receipts: Mapping[str, Receipt],
 ) -> None:
     """A filter that names nobody would show an empty, clean-looking table.
 
     Raises:
-        InputError: for each name that no row, use or source has.
+        InputError: for each name that neither the mapping nor a source knows.
     """
-    uses: list[UnmappedUsage | IgnoredUsage] = [*plan.unmapped, *plan.ignored]
-    clients = {use.client_id or use.customer_id for use in uses}
-    products = {use.sku for use in uses}
-    for row in rows:
-        clients |= {row.client_id, row.client}
-        products |= {row.product, row.product_key}
+    if not selection:
+        return
+    clients = {name for client in policy.clients.values() for name in (client.id, client.name)}
+    for agreement in agreements:
+        clients |= {agreement.company_id, agreement.company_name}
+    products = set(policy.products) | {segment.product for segment in segments}
+    for receipt in receipts.values():
+        clients |= receipt.customers
+        products |= {sku for sku, _ in receipt.product_names}
     problems = [
         Problem(
             f"unknown-{what}", None, f"--{what}: nothing is called `{name}`", _near(name, known)
@@ -127,7 +138,7 @@ def check_names(
         for what, names, known in (
             ("client", selection.clients, clients),
             ("product", selection.products, products),
-            ("vendor", selection.vendors, set(vendors)),
+            ("vendor", selection.vendors, set(receipts)),
         )
         for name in sorted(names - (known - {""}))
     ]

@@ -132,6 +132,9 @@ class RuleTable(Table):
         if len(verbs) != 1:
             says = "is no rule" if not verbs else "holds several rules: " + ", ".join(verbs)
             refuse("rule", says, "one rule per table, in the order in which they run")
+        if self.pack is not None and self.round not in (None, "up"):
+            says = f"packs cannot be rounded {self.round}: a started pack is a whole one"
+            refuse("rule", says, 'round = "up" beside pack, or a round rule of its own')
         return self
 
 

@@ -93,6 +93,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     def writes(self) -> list[Row]:
         return [row for row in self.rows if row.would_write]
 
+    def stopped(self, invoice: PlannedInvoice) -> bool:
+        """Whether a client or run guard would stop `--apply` for this invoice's rows."""
+        return any(
+            not guard.lifted and (guard.scope == "run" or guard.subject == invoice.client_id)
+            for guard in self.guards
+        )
+
     @property
     def applyable(self) -> bool:
         """Something would be written, and no client or run guard stops it."""

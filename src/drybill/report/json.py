@@ -122,6 +122,7 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
     rows = [*invoice.rows]
     if document.show_all:
         rows += quiet_rows(document, invoice)
+    stopped = document.plan.stopped(invoice)
     return {
         "psa": invoice.psa,
         "client_id": invoice.client_id,
@@ -142,14 +143,14 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "leak": money(invoice.leak),
         "witness": None,
         # Encoded one by one: thousands of living dicts would keep the garbage collector busy.
-        "lines": [msgspec.Raw(_encoded(_line(row))) for row in rows],
+        "lines": [msgspec.Raw(_encoded(_line(row, stopped))) for row in rows],
         "agreement": invoice.agreement,
         "quiet_lines": invoice.quiet_rows,
         "quiet_amount": money(invoice.quiet_amount),
     }
 
 
-def _line(row: Row) -> _Object:
+def _line(row: Row, stopped: bool) -> _Object:
     return {
         "row": row.id,
         "agreement_id": row.agreement_id,
@@ -173,7 +174,7 @@ def _line(row: Row) -> _Object:
             "difference": money(row.wanted.difference),
         },
         "effective_date": row.effective.isoformat() if row.effective else None,
-        "would_write": row.would_write,
+        "would_write": row.would_write and not stopped,
         "guards": [_guard(guard) for guard in row.guards],
         "client_id": row.client_id,
         "client": row.client,

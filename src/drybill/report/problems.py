@@ -82,9 +82,9 @@ def _masked(line: str, at: int, is_secret: bool, broken: bool) -> tuple[str, int
     """
     if not is_secret and not _SECRET_KEY.search(line):
         return line, at
-    key = _SECRET_KEY.search(line)
-    if broken and key:  # which quote opens and which closes is anyone's guess
-        return line[: key.end()] + " ***", min(at, key.end())
+    named = _SECRET_KEY.search(line)
+    if broken and named:  # which quote opens and which closes is anyone's guess
+        return line[: named.end()] + " ***", min(at, named.end())
     if bare := _BARE.search(line):  # a syntax error may stand on a secret without its quotes
         return line[: bare.start(1)] + "***", min(at, bare.start(1))
     shown, taken, moved = "", 0, at
