@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -95,7 +94,7 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
         if file.schema != FILE_SCHEMA:
             raise PlanDamaged(f"its schema is `{file.schema}`, not `{FILE_SCHEMA}`")
         plan = decode(bytes(file.plan))
-        _check_numbers(plan)
+        _check_numbers(msgspec.to_builtins(plan, builtin_types=(Decimal,)))
         canonical = encode(plan)
     except (msgspec.DecodeError, UnicodeError, PlanDamaged, RecursionError) as error:
         fix = "export one with drybill diff --save FILE"
@@ -129,12 +128,9 @@ def _check_numbers(value: object) -> None:
     if isinstance(value, Decimal):
         if not value.is_finite() or abs(value.adjusted()) > _MAGNITUDE:
             raise PlanDamaged(f"it holds the number {str(value)[:40]}")
-    elif isinstance(value, tuple):
-        for item in value:
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
             _check_numbers(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            _check_numbers(getattr(value, field.name))
 
 
 def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -> None:
