@@ -1,5 +1,5 @@
 """`python -m drybill`."""
 
-from drybill.cli.main import run
+from drybill.cli.main import main
 
-run()
+main()

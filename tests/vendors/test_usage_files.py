@@ -90,3 +90,13 @@ def test_what_no_row_may_say(tmp_path: Path, old: str, new: str, code: str) -> N
 def test_a_credit_may_be_negative(tmp_path: Path) -> None:
     row = FULL.replace(",28,", ",-28,").replace("recurring", "credit")
     assert usage(tmp_path, HEADER + row).records[0].quantity == -28
+
+
+def test_the_latest_name_of_an_id_counts_wherever_its_row_stands(tmp_path: Path) -> None:
+    """An appended export holds old and new names; sorting it must not look like a rename."""
+    rows = ["c,New name,s,1,2026-11-20", "c,Old name,s,1,2026-10-20", "c,,s,1,2026-11-21"]
+    for order in (rows, rows[::-1]):
+        text = "customer_id,customer_name,sku,quantity,as_of\n" + "\n".join(order) + "\n"
+        (tmp_path / "usage.csv").write_text(text)
+        vendor = open_vendor("v", {"kind": "files", "usage": "usage.csv"}, tmp_path)
+        assert asyncio.run(vendor.read()).receipt.names == (("c", "New name"),)

@@ -12,7 +12,7 @@ from drybill.billing.invoice import Invoice, Totals
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT
 from drybill.billing.quantity import ZERO
-from drybill.billing.row import Bucket, Row
+from drybill.billing.row import Row
 
 
 class Unbalanced(AssertionError):
@@ -49,17 +49,10 @@ def check_uses(comparison: Comparison) -> None:
     shown |= {(use.vendor, use.customer_id, use.sku) for use in comparison.unmapped}
     shown |= comparison.claims.zero
     compared = {(row.psa, row.client_id, row.product_key) for row in comparison.rows}
-    in_step = 0
-    for key, use in comparison.claims.uses.items():
-        if key in compared:
-            continue
-        lost = [
-            r for r in use.records if r.quantity and (r.vendor, r.customer_id, r.sku) not in shown
-        ]
-        in_step += bool(lost)
-    quiet = sum(1 for line in comparison.quiet if line.bucket is Bucket.UNCHANGED)
-    if in_step > quiet:
-        raise Unbalanced(f"{in_step - quiet} uses of vendor units stand nowhere")
+    for key in comparison.claims.uses.keys() - compared - comparison.settled:
+        for r in comparison.claims.uses[key].records:
+            if r.quantity and (r.vendor, r.customer_id, r.sku) not in shown:
+                raise Unbalanced(f"{r.quantity:f} units of {r.customer_id} {r.sku} stand nowhere")
 
 
 def check_money(invoices: Iterable[Invoice], totals: Iterable[Totals]) -> None:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from drybill.billing.agreement import Billing, Segment
 from drybill.billing.change import Observed
-from drybill.billing.claims import Claims, claim
+from drybill.billing.claims import Claims, UseKey, claim
 from drybill.billing.counting import Sources
 from drybill.billing.matching import Agreements, Contract, Line
 from drybill.billing.money import EXACT
@@ -63,6 +63,7 @@ class Comparison(Struct):
     ignored: list[IgnoredUsage] = new_field(default_factory=list)
     unmapped: list[UnmappedUsage] = new_field(default_factory=list)
     claims: Claims = new_field(default_factory=Claims)
+    settled: set[UseKey] = new_field(default_factory=set)  # uses that the quiet lines bill
 
 
 def compare(
@@ -117,21 +118,19 @@ class _Comparer:
 
     def run(self) -> Comparison:
         products_of: dict[tuple[str, str], set[str]] = {}
-        settled: set[tuple[str, str, str]] = set()
+        obvious = {} if self.every_row else self.numbers.obvious()
         for client_key, contracts in self.by_client.items():
-            psa, client_id = client_key
+            psa, _ = client_key
             waiting = products_of[client_key] = set()
             for contract in contracts:
-                for product_id, lines in contract.lines.items():
+                settled = set() if self.every_row else self._settle(contract, obvious)
+                for product_id in contract.lines.keys() - settled:
                     product = self.by_product_id.get((psa, product_id))
-                    if not self.every_row and self._stays(contract, product_id, product, lines):
-                        if product is not None:
-                            settled.add((psa, client_id, product.key))
-                    elif product is None:
+                    if product is None:
                         self._unmatched(contract, product_id, Bucket.FIXED, "NO_MAPPED_PRODUCT")
                     else:
                         waiting.add(product.key)
-        for use in self.claims.uses.keys() - settled:
+        for use in self.claims.uses.keys() - self.result.settled:
             products_of.setdefault(use[:2], set()).add(use[2])
         for client_key, keys in products_of.items():
             for key in sorted(self._with_receivers(keys)):
@@ -146,42 +145,46 @@ class _Comparer:
         self.result.rows.sort(key=lambda r: (r.psa, r.agreement_id, r.product, r.slot))
         return self.result
 
-    def _stays(
-        self,
-        contract: Contract,
-        product_id: str,
-        product: Product | None,
-        lines: tuple[Line, ...],
-    ) -> bool:
-        """Notes a line as quiet, where nothing but one number on either side decides that."""
-        segment = lines[0].segments[0]
-        if (
-            len(lines) > 1
-            or len(lines[0].segments) > 1
-            or segment.effective is not None
-            or segment.cancelled is not None
-            or contract.running is not contract.period
-        ):
-            return False
-        agreement = contract.agreement
-        amount = amount_of(segment, agreement, 1, 1)
-        if amount is None or segment.quantity is UNKNOWN:
-            return False
-        bucket = Bucket.FIXED
-        if product is not None:
-            client = self.policy.clients.get((agreement.psa, agreement.company_id))
-            if client is None or client.profile or product.also_feeds:
-                return False
-            if self.numbers.obvious(client, product) != segment.quantity:
-                return False
-            if self.agreements.find(client, product) is not contract:
-                return False
-            siblings = self.by_client[agreement.psa, agreement.company_id]
-            if len(siblings) > 1 and sum(product_id in c.lines for c in siblings) > 1:
-                return False
-            bucket = Bucket.UNCHANGED
-        self.result.quiet.append(QuietLine(contract, product_id, lines[0], amount, bucket))
-        return True
+    def _settle(self, contract: Contract, obvious: Mapping[UseKey, Decimal]) -> set[str]:
+        """Notes the lines where one number on either side decides that nothing happens; returns
+        their PSA products."""
+        agreement, quiet = contract.agreement, self.result.quiet
+        psa, client_id = agreement.psa, agreement.company_id
+        siblings = self.by_client[psa, client_id]
+        client = self.policy.clients.get((psa, client_id))
+        settled: set[str] = set()
+        if contract.running is not contract.period:
+            return settled
+        for product_id, lines in contract.lines.items():
+            segment = lines[0].segments[0]
+            if (
+                len(lines) > 1
+                or len(lines[0].segments) > 1
+                or segment.effective is not None
+                or segment.cancelled is not None
+                or segment.quantity is UNKNOWN
+            ):
+                continue
+            product = self.by_product_id.get((psa, product_id))
+            if product is not None:
+                use = (psa, client_id, product.key)
+                if (
+                    client is None
+                    or obvious.get(use) != segment.quantity
+                    or self.agreements.find(client, product) is not contract
+                    or (len(siblings) > 1 and sum(product_id in c.lines for c in siblings) > 1)
+                ):
+                    continue
+            amount = amount_of(segment, agreement, 1, 1)
+            if amount is None:
+                continue
+            bucket = Bucket.FIXED
+            if product is not None:
+                bucket = Bucket.UNCHANGED
+                self.result.settled.add(use)
+            quiet.append(QuietLine(contract, product_id, lines[0], amount, bucket))
+            settled.add(product_id)
+        return settled
 
     def _with_receivers(self, keys: set[str]) -> set[str]:
         """The products themselves and everything that they feed, directly or through others."""

@@ -27,7 +27,14 @@ class RoundingMode(StrEnum):
 
     @property
     def decimal(self) -> str:
-        return {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "down": ROUND_DOWN}[self]
+        return _DECIMAL[self]
+
+
+_DECIMAL = {
+    RoundingMode.HALF_UP: ROUND_HALF_UP,
+    RoundingMode.HALF_EVEN: ROUND_HALF_EVEN,
+    RoundingMode.DOWN: ROUND_DOWN,
+}
 
 
 class RoundingPoint(StrEnum):

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from drybill.billing.claims import Claims, Use
+from drybill.billing.claims import Claims, Use, UseKey
 from drybill.billing.counting import Part, Sources, count, is_final
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT
@@ -57,11 +57,10 @@ class Numbers:
     sources: Sources
     _exceptions: dict[tuple[str, str, str], UsageException] = field(init=False)
     _givers: dict[str, list[Product]] = field(init=False)
-    _simple: dict[str, bool] = field(init=False)
 
     def __post_init__(self) -> None:
         self._exceptions = {(e.psa, e.client, e.product): e for e in self.policy.exceptions}
-        self._givers, self._simple = {}, {}
+        self._givers = {}
         for product in self.policy.products.values():
             for receiver in product.also_feeds:
                 self._givers.setdefault(receiver, []).append(product)
@@ -70,43 +69,45 @@ class Numbers:
         """Products whose units this one counts once more."""
         return self._givers.get(product.key, ())
 
-    def obvious(self, client: Client, product: Product) -> Quantity:
-        """The quantity where one current row alone decides; UNKNOWN where anything needs thought.
+    def obvious(self) -> dict[UseKey, Decimal]:
+        """The uses where one current row alone decides, with its quantity: what `of` would say.
 
-        What `of` would say, without its trace: most rows of a large run are like that.
+        Most uses of a large run are like that, and are worth no trace.
         """
-        use = self.claims.uses.get((client.psa, client.id, product.key))
-        if use is None or len(use.rows) != 1 or not self._single(product):
-            return UNKNOWN
-        key, row = use.rows[0]
-        receipt = self.sources.receipts.get(key.vendor)
-        if (
-            receipt is None
-            or not receipt.complete
-            or len(client.customers[key.vendor]) != 1
-            or row.customer_id not in receipt.customers
-            or receipt.denied
-            or use.contested is not None
-            or (key.kind is not None and key.kind is not row.kind)
-            or row.period_start is not None
-            or row.since is not None
-            or (row.as_of is not None and self.sources.clock.is_future(row.as_of))
-            or (client.psa, client.id, product.key) in self._exceptions
-        ):
-            return UNKNOWN
-        return row.quantity
-
-    def _single(self, product: Product) -> bool:
-        """Whether one `from` entry makes the number, and nothing acts on it afterwards."""
-        known = self._simple.get(product.key)
-        if known is None:
-            known = self._simple[product.key] = (
-                len(product.sources) == 1
-                and not product.rules
-                and product.usage is UsageBasis.NOW
-                and not self.givers(product)
-            )
-        return known
+        single = {
+            product.key
+            for product in self.policy.products.values()
+            if len(product.sources) == 1
+            and not product.rules
+            and not product.also_feeds
+            and product.usage is UsageBasis.NOW
+            and not self.givers(product)
+        }
+        whole = {
+            name: receipt.customers
+            for name, receipt in self.sources.receipts.items()
+            if receipt.complete and not receipt.denied
+        }
+        clients, is_future = self.policy.clients, self.sources.clock.is_future
+        found: dict[UseKey, Decimal] = {}
+        for use_key, use in self.claims.uses.items():
+            if len(use.rows) != 1 or use_key[2] not in single or use.contested is not None:
+                continue
+            key, row = use.rows[0]
+            client = clients[use_key[:2]]
+            if (
+                row.quantity is not UNKNOWN
+                and row.period_start is None
+                and row.since is None
+                and row.customer_id in whole.get(key.vendor, ())
+                and len(client.customers[key.vendor]) == 1
+                and not client.profile
+                and (key.kind is None or key.kind is row.kind)
+                and (row.as_of is None or not is_future(row.as_of))
+                and use_key not in self._exceptions
+            ):
+                found[use_key] = row.quantity
+        return found
 
     def of(self, client: Client, product: Product, contract: Contract | None) -> Number:
         """The number of one client's product; the contract's period says which usage counts."""

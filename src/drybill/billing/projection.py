@@ -119,9 +119,11 @@ def amount_of(segment: Segment, agreement: Agreement, used: int, whole: int) -> 
     if segment.quantity is UNKNOWN or segment.unit_price is None:
         return None
     billed = billed_quantity(segment.quantity, segment.included)
-    return amount_for(
-        billed, segment.unit_price, used, whole, agreement.currency, agreement.rounding
-    )
+    rounding = agreement.rounding
+    if used == whole and rounding.point is RoundingPoint.LINE:
+        exact = EXACT.multiply(billed, segment.unit_price)
+        return round_money(exact, agreement.currency, rounding.mode)
+    return amount_for(billed, segment.unit_price, used, whole, agreement.currency, rounding)
 
 
 def total(pieces: Sequence[Piece], currency: str) -> Decimal | None:

@@ -212,4 +212,11 @@ def row_id(*keys: str) -> str:
         joined = "\x1f".join(key.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1") for key in keys)
     digest = hashlib.sha256(joined.encode("utf-8", "surrogatepass")).digest()
     bits = int.from_bytes(digest[:8], "big") >> 4
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)])
+    return (
+        _PAIRS[bits >> 50]
+        + _PAIRS[bits >> 40 & 1023]
+        + _PAIRS[bits >> 30 & 1023]
+        + _PAIRS[bits >> 20 & 1023]
+        + _PAIRS[bits >> 10 & 1023]
+        + _PAIRS[bits & 1023]
+    )

@@ -33,10 +33,11 @@ class Highest:
         day = _day(as_of)
         with self._database.transaction():
             lines = {f"{row} {quantity:f}" for row, quantity in quantities.items()}
-            if earlier := self._lines(mapping, day, day):
+            earlier = self._lines(mapping, day, day)
+            if earlier and not earlier >= lines:
                 merged = _highest(earlier | lines)
                 lines = {f"{row} {quantity:f}" for row, quantity in merged.items()}
-            if lines != earlier:
+            if not earlier >= lines:
                 self._store(mapping, day, lines)
             # The clock bounds it too: a run with a far --as-of must not prune the present.
             self._prune(mapping, min(day, _day(self._database.clock())) - _KEPT_DAYS)

@@ -23,14 +23,18 @@ from drybill.vendors.port import Usage
 _CREDITABLE = frozenset({LineType.RECURRING, LineType.USAGE, LineType.PRORATE})
 
 
+_EVER = datetime.min.replace(tzinfo=UTC)
+_Told = tuple[bool, datetime, str]  # is there a name, when it was said, the name
+
+
 class _Seen(Struct):
     """What a reading gathers beside the records, for the receipt."""
 
     notices: list[str] = new_field(default_factory=list)
     not_whole: list[str] = new_field(default_factory=list)
     as_of: set[datetime | date] = new_field(default_factory=set)
-    names: dict[str, str] = new_field(default_factory=dict)
-    products: dict[str, str] = new_field(default_factory=dict)
+    names: dict[str, _Told] = new_field(default_factory=dict)  # by customer id
+    products: dict[str, _Told] = new_field(default_factory=dict)  # by SKU
 
 
 class FilesVendor(Struct, frozen=True):
@@ -95,8 +99,8 @@ class FilesVendor(Struct, frozen=True):
             records=len(records),
             customers=frozenset(seen.names),
             as_of=max(map(_moment, seen.as_of), default=None),
-            names=tuple(sorted(seen.names.items())),
-            product_names=tuple(sorted(seen.products.items())),
+            names=_names(seen.names),
+            product_names=_names(seen.products),
             problems=(*seen.not_whole, *seen.notices),
         )
 
@@ -136,17 +140,27 @@ def _moment(as_of: datetime | date) -> datetime:
     return datetime.combine(as_of, time(), UTC)
 
 
+def _names(told: Mapping[str, _Told]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, name) for key, (_, _, name) in told.items()))
+
+
 def _gather(cells: Cells, seen: _Seen) -> None:
-    """Of several names for one id the last one that is not empty counts."""
-    seen.as_of.update(set(cells.columns[AT["as_of"]]) - {None})
+    """Of several names for one id the one of the latest as-of counts, then the last by alphabet:
+    never the one of the last row, whose place in the file means nothing."""
+    moments: dict[datetime | date | None, datetime] = {
+        as_of: _moment(as_of) for as_of in set(cells.columns[AT["as_of"]]) - {None}
+    }
+    seen.as_of.update(as_of for as_of in moments if as_of is not None)
+    moments[None] = _EVER
     for ids, names, known in (
         ("customer_id", "customer_name", seen.names),
         ("sku", "product_name", seen.products),
     ):
-        pairs = zip(cells.columns[AT[ids]], cells.columns[AT[names]], strict=True)
-        for key, name in dict.fromkeys(pairs):
-            if name or key not in known:
-                known[key] = name
+        columns = (cells.columns[AT[name]] for name in (ids, "as_of", names))
+        for key, as_of, name in dict.fromkeys(zip(*columns, strict=True)):
+            told = (name != "", moments[as_of], name)
+            if key not in known or told > known[key]:
+                known[key] = told
 
 
 def _check(records: Iterable[UsageRecord], cells: Cells, file: str, problems: Problems) -> None:
