@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from drybill.flow.run import Computed, Request
 from world import TODAY, bill
