@@ -292,3 +292,16 @@ def test_runs_lists_shows_and_verifies(desk: Desk, journal: Path) -> None:
     said = drybill("runs", "verify")
     assert (said.code, said.out) == (Exit.REFUSED, "")
     assert "entry 2 was changed afterwards" in said.err
+
+
+def test_a_file_is_named_from_where_the_person_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as the mapping names it: two folders may each have a usage.csv."""
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    Desk(desk, "", v="customer_id,sku,quantity\nc,seat,many")
+    monkeypatch.chdir(tmp_path)
+    said = drybill("diff", "desk/mapping.toml", *AS_OF)
+    assert said.code == 2
+    assert "desk/v.csv:2" in said.err

@@ -207,6 +207,9 @@ def redone(row: Row) -> Fraction:
     result = own[0] if own else Fraction(0)
     for step in row.steps:
         words = step.says.removesuffix(": no effect")
+        if words.startswith("less "):  # what the product's other lines bill comes off last
+            assert Fraction(step.value or 0) == result - Fraction(words.split(" ")[1]), step
+            continue
         if " of " in words and words.split(" of ")[0] in ("sum", "max", "min"):
             result = {"sum": sum, "max": max, "min": min}[words.split(" ")[0]](own)  # type: ignore[operator]
         elif words.startswith("set by exception"):

@@ -9,6 +9,7 @@ from msgspec.structs import asdict, replace
 
 from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.change import Observed
+from drybill.billing.proposal import observed
 from drybill.billing.row import Row
 from drybill.errors import Problem, RefusedError
 from drybill.plan.plan import Plan
@@ -89,7 +90,7 @@ def moved(row: Row, reading: Reading) -> str:
     segment_found = find(row, reading)
     if segment_found is None:
         return f"line {row.line_id} is not there any more"
-    return _differences(row.observed, observe(segment_found, agreement))
+    return _differences(row.observed, observed(segment_found, agreement))
 
 
 def not_as_planned(row: Row, segment: Segment) -> str:
@@ -126,19 +127,6 @@ def find(row: Row, reading: Reading) -> Segment | None:
         if segment.line_id == wanted and segment.agreement_id == row.agreement_id:
             return segment
     return None
-
-
-def observe(segment: Segment, agreement: Agreement) -> Observed:
-    return Observed(
-        segment.quantity,
-        segment.unit_price,
-        segment.effective,
-        segment.cancelled,
-        segment.billing.value,
-        segment.included,
-        segment.updated_at,
-        agreement.next_period_start,
-    )
 
 
 def _differences(planned: Observed, found: Observed) -> str:

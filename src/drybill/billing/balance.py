@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from drybill.billing.comparison import Comparison, QuietLine
+from drybill.billing.comparison import Comparison
 from drybill.billing.invoice import Invoice, Totals
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT
 from drybill.billing.quantity import ZERO
+from drybill.billing.quiet import QuietLine
 from drybill.billing.row import Row
 
 

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 
 from msgspec import Struct
 from msgspec import field as new_field
-from msgspec.structs import replace
 
 from drybill.billing.agreement import Billing, Segment
-from drybill.billing.change import Observed
 from drybill.billing.claims import Claims, UseKey, claim
 from drybill.billing.counting import Sources
 from drybill.billing.matching import Agreements, Contract, Line
 from drybill.billing.money import EXACT
 from drybill.billing.number import Number, Numbers
-from drybill.billing.period import Period, period_before
 from drybill.billing.policy import Client, Policy, Product
-from drybill.billing.projection import amount_of, in_force, leak_of, project, total
+from drybill.billing.proposal import (
+    add_leak,
+    compared_row,
+    hold,
+    line_row,
+    new_row,
+    propose,
+    propose_new,
+)
 from drybill.billing.quantity import UNKNOWN, ZERO, Quantity
+from drybill.billing.quiet import QuietLine, quiet_lines
 from drybill.billing.row import (
     Bucket,
     IgnoredUsage,
@@ -33,26 +38,9 @@ from drybill.billing.row import (
     Row,
     Step,
     UnmappedUsage,
-    Wanted,
-    row_id,
 )
 from drybill.billing.strays import Strays
 from drybill.billing.usage import UsageRecord
-
-
-class QuietLine(Struct, frozen=True):
-    """A line that stays as it is, without the row that would say so in full."""
-
-    contract: Contract
-    product: str  # the PSA's id
-    line: Line
-    amount: Decimal  # agreement's currency, now and if applied
-    bucket: Bucket  # unchanged or fixed
-
-    @property
-    def row_id(self) -> str:
-        agreement = self.contract.agreement
-        return row_id(agreement.psa, agreement.id, self.product, self.line.slot)
 
 
 class Comparison(Struct):
@@ -123,7 +111,7 @@ class _Comparer:
             psa, _ = client_key
             waiting = products_of[client_key] = set()
             for contract in contracts:
-                settled = set() if self.every_row else self._settle(contract, obvious)
+                settled = set() if self.every_row else self._settle(contract, contracts, obvious)
                 for product_id in contract.lines.keys() - settled:
                     product = self.by_product_id.get((psa, product_id))
                     if product is None:
@@ -145,46 +133,21 @@ class _Comparer:
         self.result.rows.sort(key=lambda r: (r.psa, r.agreement_id, r.product, r.slot))
         return self.result
 
-    def _settle(self, contract: Contract, obvious: Mapping[UseKey, Decimal]) -> set[str]:
-        """Notes the lines where one number on either side decides that nothing happens; returns
-        their PSA products."""
-        agreement, quiet = contract.agreement, self.result.quiet
-        psa, client_id = agreement.psa, agreement.company_id
-        siblings = self.by_client[psa, client_id]
-        client = self.policy.clients.get((psa, client_id))
-        settled: set[str] = set()
-        if contract.running is not contract.period:
-            return settled
-        for product_id, lines in contract.lines.items():
-            segment = lines[0].segments[0]
-            if (
-                len(lines) > 1
-                or len(lines[0].segments) > 1
-                or segment.effective is not None
-                or segment.cancelled is not None
-                or segment.quantity is UNKNOWN
-            ):
-                continue
-            product = self.by_product_id.get((psa, product_id))
+    def _settle(
+        self,
+        contract: Contract,
+        siblings: Sequence[Contract],
+        obvious: Mapping[UseKey, Decimal],
+    ) -> set[str]:
+        """Notes the quiet lines of an agreement; returns their PSA products."""
+        agreement = contract.agreement
+        found = quiet_lines(contract, siblings, self.by_product_id, self.agreements, obvious)
+        self.result.quiet += found
+        for line in found:
+            product = self.by_product_id.get((agreement.psa, line.product))
             if product is not None:
-                use = (psa, client_id, product.key)
-                if (
-                    client is None
-                    or obvious.get(use) != segment.quantity
-                    or self.agreements.find(client, product) is not contract
-                    or (len(siblings) > 1 and sum(product_id in c.lines for c in siblings) > 1)
-                ):
-                    continue
-            amount = amount_of(segment, agreement, 1, 1)
-            if amount is None:
-                continue
-            bucket = Bucket.FIXED
-            if product is not None:
-                bucket = Bucket.UNCHANGED
-                self.result.settled.add(use)
-            quiet.append(QuietLine(contract, product_id, lines[0], amount, bucket))
-            settled.add(product_id)
-        return settled
+                self.result.settled.add((agreement.psa, agreement.company_id, product.key))
+        return {line.product for line in found}
 
     def _with_receivers(self, keys: set[str]) -> set[str]:
         """The products themselves and everything that they feed, directly or through others."""
@@ -244,7 +207,7 @@ class _Comparer:
 
     def _unmatched(self, contract: Contract, product_id: str, bucket: Bucket, code: str) -> None:
         for line in contract.lines[product_id]:
-            row = self._row(contract, product_id, line)
+            row = line_row(contract, product_id, line)
             product = self.by_product_id.get((contract.agreement.psa, product_id))
             row.product_key = product.key if product else ""
             row.bucket = bucket
@@ -258,7 +221,7 @@ class _Comparer:
     ) -> None:
         """All lines of the product stay as they are, in one bucket for one reason."""
         for line in contract.lines[product.ids[contract.agreement.psa]]:
-            row = self._compared(contract, product, line, number)
+            row = compared_row(contract, product, line, number)
             row.bucket = bucket
             row.reasons = tuple(dict.fromkeys((why, *number.reasons)))
             self.result.rows.append(row)
@@ -280,7 +243,7 @@ class _Comparer:
             for contract in holders
             for line in contract.lines[product.ids[contract.agreement.psa]]
         ]
-        rows = [self._compared(contract, product, line, number) for contract, line in lines]
+        rows = [compared_row(contract, product, line, number) for contract, line in lines]
         for row in rows:
             row.bucket = Bucket.BLOCKED
             row.reasons = (why, *number.reasons)
@@ -290,7 +253,7 @@ class _Comparer:
             (contract, last), row = lines[-1], rows[-1]
             falls = last.last.quantity is not UNKNOWN and rest < last.last.quantity
             if not (falls and number.floor) and rest != last.last.quantity:
-                self._propose(row, contract, product, last, rest, number)
+                propose(row, contract, product, last, rest, number)
                 hold(row)
                 row.reasons = (why, *row.reasons)
         self.result.rows += rows
@@ -376,9 +339,9 @@ class _Comparer:
             self._held([contract], product, number, Reason("FLEXIBLE_NEGATIVE", detail))
             return
         for line in lines:
-            row = self._compared(contract, product, line, number)
+            row = compared_row(contract, product, line, number)
             if line is moving:
-                self._propose(row, contract, product, line, wanted, number)
+                propose(row, contract, product, line, wanted, number)
                 if len(lines) > 1:
                     says = f"less {_plain(others)} on the other lines of this product"
                     row.steps += (Step(wanted, says),)
@@ -394,55 +357,19 @@ class _Comparer:
         if number.floor:
             reasons += (Reason("LOWER_BOUND"),)
         for line in lines:
-            row = self._compared(contract, product, line, number)
+            row = compared_row(contract, product, line, number)
             row.bucket = Bucket.UNCHANGED
             row.reasons = reasons
             if line.last.quantity is not UNKNOWN:
                 # What is in step now may have been short on the invoices before.
                 history = (*line.earlier, *line.segments)
-                row.leak = self._leak(contract, number, line.last.quantity, history, line.last)
-            if row.leak:
-                row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
+                add_leak(row, contract, number, line.last.quantity, history, line.last)
             self.result.rows.append(row)
 
     def _unknown(self, contract: Contract, product: Product, number: Number) -> None:
         """The vendors' number is not known well enough: the lines stay as they are."""
         reasons = _unknown_first(number.reasons)
         self._still(contract, product, number, Bucket.UNKNOWN, reasons[0])
-
-    def _propose(
-        self,
-        row: Row,
-        contract: Contract,
-        product: Product,
-        line: Line,
-        wanted: Decimal,
-        number: Number,
-    ) -> None:
-        """Turns a row into a change to `wanted` units, with what that makes of its invoice."""
-        last = line.last
-        before = last.quantity if last.quantity is not UNKNOWN else ZERO
-        effective = max(contract.period.start, last.effective or contract.period.start)
-        ends = wanted == 0 and product.at_zero == "end"
-        end = replace(last, cancelled=effective)
-        changed = end if ends else replace(last, quantity=wanted)
-        pieces = project((*line.segments[:-1], changed), contract.agreement, contract.period)
-        row.bucket = Bucket.END if ends else Bucket.CHANGE
-        row.change = "end" if ends else ("increase" if wanted > before else "decrease")
-        row.quantity_after = wanted
-        row.pieces_after = pieces
-        row.amount_after = total(pieces, contract.agreement.currency)
-        row.effective = effective
-        history = (*line.earlier, *line.segments)
-        row.leak = self._leak(contract, number, wanted, history, last)
-        main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
-        row.reasons = (Reason(main), *number.reasons)
-        if number.floor:
-            row.reasons += (Reason("LOWER_BOUND"),)
-        if row.leak:
-            row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
-        if last.cancelled is not None and last.cancelled < contract.period.end and not ends:
-            row.reasons += (Reason("LINE_ENDS", last.cancelled.isoformat()),)
 
     def _no_line(
         self,
@@ -462,32 +389,8 @@ class _Comparer:
                 why = Reason("EXCLUDED" if number.excluded else "RULES_TO_ZERO")
                 self._ignored_use(client, product, number, why)
             return
-        agreement = contract.agreement
-        price = product.prices.get(agreement.currency)
-        row = Row(
-            id=row_id(agreement.psa, agreement.id, product_id, ""),
-            psa=agreement.psa,
-            client_id=agreement.company_id,
-            client=agreement.company_name or client.name,
-            agreement_id=agreement.id,
-            product=product_id,
-            product_key=product.key,
-            description=_described(self.claims, client, product),
-            currency=agreement.currency,
-            bucket=Bucket.UNKNOWN,
-            usage=number.usage,
-            steps=number.steps,
-            counted=number.quantity,
-            quantity_before=ZERO,
-            quantity_after=ZERO,
-            unit_price=price,
-            amount_before=total((), agreement.currency),
-            amount_after=total((), agreement.currency),
-            committed_until=number.committed_until,
-            final=number.final,
-            unit_cost=_cost_in(number, agreement.currency),
-            observed=Observed(UNKNOWN, None, None, None, "", ZERO, "", agreement.next_period_start),
-        )
+        description = _described(self.claims, client, product)
+        row = new_row(contract, product, number, client.name, description)
         self.result.rows.append(row)
         if number.block is not None:
             row.bucket, row.reasons = Bucket.BLOCKED, (number.block, *number.reasons)
@@ -495,138 +398,16 @@ class _Comparer:
         if number.quantity is UNKNOWN:
             row.reasons = _unknown_first(number.reasons)
             return
-        new = Segment(
-            line_id="",
-            agreement_id=agreement.id,
-            product=product_id,
-            quantity=number.quantity,
-            unit_price=price,
-            effective=contract.running.start,
-        )
-        row.bucket, row.change = Bucket.CREATE, "create"
-        row.quantity_after = number.quantity
-        row.effective = contract.running.start
-        row.pieces_after = project((new,), agreement, contract.period)
-        row.amount_after = total(row.pieces_after, agreement.currency)
-        row.reasons = (Reason("NO_LINE_YET"), *number.reasons)
-        if number.floor:
-            row.reasons += (Reason("LOWER_BOUND"),)
+        propose_new(row, contract, number, number.quantity)
         own = self.by_client[client.psa, client.id]
         later = next((c.later[product_id] for c in own if product_id in c.later), None)
         if later is not None:
             starts = later.effective.isoformat() if later.effective else ""
             row.reasons = (Reason("LINE_STARTS_LATER", f"{later.line_id} on {starts}"),)
             hold(row)
-        elif price is None:
-            row.reasons = (Reason("PRICE_UNKNOWN", agreement.currency), *number.reasons)
+        elif row.unit_price is None:
+            row.reasons = (Reason("PRICE_UNKNOWN", row.currency), *number.reasons)
             hold(row)
-        else:
-            row.leak = self._leak(contract, number, number.quantity, (), new)
-            if row.leak:
-                row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
-
-    # -- the parts of a row -----------------------------------------------------------------
-
-    def _row(self, contract: Contract, product_id: str, line: Line) -> Row:
-        agreement, last = contract.agreement, line.last
-        pieces = project(line.segments, agreement, contract.period)
-        amount = total(pieces, agreement.currency)
-        return Row(
-            id=row_id(agreement.psa, agreement.id, product_id, line.slot),
-            psa=agreement.psa,
-            client_id=agreement.company_id,
-            client=agreement.company_name,
-            agreement_id=agreement.id,
-            product=product_id,
-            slot=line.slot,
-            line_id=line.id,
-            description=last.description,
-            currency=agreement.currency,
-            bucket=Bucket.FIXED,
-            quantity_before=last.quantity,
-            quantity_after=last.quantity,
-            unit_price=last.unit_price,
-            unit_cost=last.unit_cost,
-            pieces_before=pieces,
-            pieces_after=pieces,
-            amount_before=amount,
-            amount_after=amount,
-        )
-
-    def _compared(self, contract: Contract, product: Product, line: Line, number: Number) -> Row:
-        row = self._row(contract, product.ids[contract.agreement.psa], line)
-        row.product_key = product.key
-        row.usage = number.usage
-        row.steps = number.steps
-        row.counted = number.quantity
-        row.committed_until = number.committed_until
-        row.final = number.final
-        if row.unit_cost is None:
-            row.unit_cost = _cost_in(number, contract.agreement.currency)
-        row.observed = observed(line.last, contract)
-        return row
-
-    def _leak(
-        self,
-        contract: Contract,
-        number: Number,
-        wanted: Decimal,
-        segments: Sequence[Segment],
-        priced: Segment,
-    ) -> Decimal | None:
-        if number.since is None or priced.unit_price is None:
-            return None
-        billable = priced.billing is Billing.BILLABLE
-        periods = _invoiced(contract, number.since) if billable else []
-        return leak_of(
-            wanted,
-            segments,
-            contract.agreement,
-            periods,
-            number.since,
-            priced.unit_price,
-            priced.included,
-        )
-
-
-def hold(row: Row) -> None:
-    """Turns a proposed difference into a blocked row that remembers what it wanted."""
-    known = row.amount_before is not None and row.amount_after is not None
-    row.wanted = Wanted(row.quantity_after, row.difference if known else None)
-    row.bucket = Bucket.BLOCKED
-    row.quantity_after = row.quantity_before
-    row.pieces_after = row.pieces_before
-    row.amount_after = row.amount_before
-
-
-def observed(segment: Segment, contract: Contract) -> Observed:
-    """What apply must find again before it writes this line."""
-    return Observed(
-        segment.quantity,
-        segment.unit_price,
-        segment.effective,
-        segment.cancelled,
-        segment.billing.value,
-        segment.included,
-        segment.updated_at,
-        contract.agreement.next_period_start,
-    )
-
-
-def _invoiced(contract: Contract, since: date) -> list[Period]:
-    """The periods already invoiced in which a quantity that began on `since` was wrong."""
-    periods: list[Period] = []
-    agreement = contract.agreement
-    edge = agreement.next_period_start
-    earliest = max(since, agreement.start_date or since)
-    while edge > earliest:
-        period = period_before(agreement, edge)
-        if period.start >= edge:
-            break
-        if in_force(agreement, period) is not None:
-            periods.append(period)
-        edge = period.start
-    return periods
 
 
 def _missing_in_psa(segment: Segment) -> Reason:
@@ -662,13 +443,6 @@ def _sum(quantities: Iterable[Quantity]) -> Quantity:
 
 def _plain(quantity: Quantity) -> str:
     return "unknown" if quantity is UNKNOWN else f"{quantity:f}"
-
-
-def _cost_in(number: Number, currency: str) -> Decimal | None:
-    """The vendor's unit cost, where it is in the agreement's currency."""
-    if number.unit_cost is None or number.unit_cost[1] != currency:
-        return None
-    return number.unit_cost[0]
 
 
 def _described(claims: Claims, client: Client, product: Product) -> str:

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from drybill.billing.agreement import Agreement
-from drybill.billing.comparison import QuietLine
 from drybill.billing.invoice import Horizon, Invoice, Totals
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT, round_money
 from drybill.billing.period import invoice_date, period_from
 from drybill.billing.quantity import ZERO
+from drybill.billing.quiet import QuietLine
 from drybill.billing.row import Bucket, Row
 
 

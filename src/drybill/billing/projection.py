@@ -8,7 +8,7 @@ Included units are free and never make an amount negative (free units: lago pack
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -136,68 +136,3 @@ def total(pieces: Sequence[Piece], currency: str) -> Decimal | None:
             return None
         amount = EXACT.add(amount, piece.amount)
     return amount
-
-
-def leak_of(
-    wanted: Decimal,
-    segments: Sequence[Segment],
-    agreement: Agreement,
-    invoiced: Sequence[Period],
-    since: date,
-    unit_price: Decimal,
-    included: Decimal,
-) -> Decimal | None:
-    """Money of periods already invoiced that no quantity change recovers (signed, in currency).
-
-    Per invoiced period since `since`: the missing (or, negative, surplus) billed units x unit
-    price, by days where the agreement prorates, whole otherwise. None where the PSA does not say
-    what was billed then.
-    """
-    leak = round_money(ZERO, agreement.currency)
-    target = billed_quantity(wanted, included)
-    for period in invoiced:
-        running = in_force(agreement, period)
-        if running is None:
-            continue
-        whole = days_between(period.start, period.end, agreement.day_basis)
-        for part, segment in _stretches(segments, agreement, running, since):
-            if segment is not None and segment.quantity is UNKNOWN:
-                return None
-            billed = ZERO
-            if segment is not None and segment.quantity is not UNKNOWN:
-                billed = billed_quantity(segment.quantity, segment.included)
-            used = days_between(part.start, part.end, agreement.day_basis)
-            amount = amount_for(
-                EXACT.subtract(target, billed),
-                unit_price,
-                min(used, whole) if agreement.prorate else whole,
-                whole,
-                agreement.currency,
-                agreement.rounding,
-            )
-            leak = EXACT.add(leak, amount)
-    return leak
-
-
-def _stretches(
-    segments: Sequence[Segment], agreement: Agreement, running: Period, since: date
-) -> Iterator[tuple[Period, Segment | None]]:
-    """The days of an invoiced period since `since`, each with the segment that billed them.
-
-    Without proration that is the whole period and its last active segment.
-    """
-    active = covering(segments, running)
-    if not agreement.prorate:
-        yield running, active[-1] if active else None
-        return
-    edge, end = max(running.start, since), running.end
-    for segment in active:
-        part = Period(edge, end).overlap(segment.effective, segment.cancelled)
-        if part is None:
-            continue
-        if edge < part.start:
-            yield Period(edge, part.start), None
-        yield part, segment
-        edge = part.end
-    if edge < end:
-        yield Period(edge, end), None

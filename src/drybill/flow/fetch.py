@@ -25,8 +25,19 @@ def fetch(mapping: MappingFile, without: Collection[str] = ()) -> Fetched:
     """
     readers, vendors = open_sources(mapping, without)
     fetched = Fetched(readers=readers, readings={}, usages={}, unreachable=set())
-    asyncio.run(_ask(readers, vendors, fetched))
+    try:
+        asyncio.run(_ask(readers, vendors, fetched))
+    except InputError as error:
+        raise InputError([_from_here(problem, mapping) for problem in error.problems]) from None
     return fetched
+
+
+def _from_here(problem: Problem, mapping: MappingFile) -> Problem:
+    """Adapters name files as the mapping does; a person opens them from where they stand."""
+    where = problem.where
+    if where is None or not (mapping.folder / where.file).exists():
+        return problem
+    return replace(problem, where=replace(where, file=str(mapping.folder / where.file)))
 
 
 def open_sources(

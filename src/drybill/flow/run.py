@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec import field as new_field
 
 from drybill.billing.agreement import Agreement
-from drybill.billing.comparison import QuietLine
 from drybill.billing.counting import AbsenceKey
 from drybill.billing.invoice import Invoice
+from drybill.billing.quiet import QuietLine
 from drybill.billing.row import Row
 from drybill.billing.usage import Receipt
 from drybill.flow.selection import Selection

@@ -8,8 +8,8 @@ from datetime import date
 from msgspec.structs import replace
 
 from drybill.billing.change import Change, Refusal, WriteStep
-from drybill.billing.comparison import hold
 from drybill.billing.policy import Acceptance, WriteSwitches
+from drybill.billing.proposal import hold
 from drybill.billing.quantity import UNKNOWN
 from drybill.billing.row import Bucket, Reason, Row, Wanted
 

@@ -14,9 +14,9 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from drybill.billing.comparison import hold
 from drybill.billing.money import EXACT
 from drybill.billing.policy import GuardLimits, RowLimits
+from drybill.billing.proposal import hold
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Reason, Row, Verdict
 from drybill.plan.plan import PlannedInvoice

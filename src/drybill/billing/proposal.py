@@ -1,0 +1,194 @@
+"""Proposals: the row of a line as it stands, and what it would become with another quantity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from drybill.billing.agreement import Agreement, Billing, Segment
+from drybill.billing.change import Observed
+from drybill.billing.leak import invoiced, leak_of
+from drybill.billing.matching import Contract, Line
+from drybill.billing.number import Number
+from drybill.billing.policy import Product
+from drybill.billing.projection import project, total
+from drybill.billing.quantity import UNKNOWN, ZERO
+from drybill.billing.row import Bucket, Reason, Row, Wanted, row_id
+
+
+def line_row(contract: Contract, product_id: str, line: Line) -> Row:
+    """A line as the PSA has it, not compared with anything yet."""
+    agreement, last = contract.agreement, line.last
+    pieces = project(line.segments, agreement, contract.period)
+    amount = total(pieces, agreement.currency)
+    return Row(
+        id=row_id(agreement.psa, agreement.id, product_id, line.slot),
+        psa=agreement.psa,
+        client_id=agreement.company_id,
+        client=agreement.company_name,
+        agreement_id=agreement.id,
+        product=product_id,
+        slot=line.slot,
+        line_id=line.id,
+        description=last.description,
+        currency=agreement.currency,
+        bucket=Bucket.FIXED,
+        quantity_before=last.quantity,
+        quantity_after=last.quantity,
+        unit_price=last.unit_price,
+        unit_cost=last.unit_cost,
+        pieces_before=pieces,
+        pieces_after=pieces,
+        amount_before=amount,
+        amount_after=amount,
+    )
+
+
+def compared_row(contract: Contract, product: Product, line: Line, number: Number) -> Row:
+    """A line beside the number that the vendors give for it."""
+    row = line_row(contract, product.ids[contract.agreement.psa], line)
+    _take(row, product, number)
+    row.observed = observed(line.last, contract.agreement)
+    return row
+
+
+def new_row(
+    contract: Contract, product: Product, number: Number, client: str, description: str
+) -> Row:
+    """A mapped product that is used and has no line on its agreement."""
+    agreement = contract.agreement
+    product_id = product.ids[agreement.psa]
+    nothing = total((), agreement.currency)
+    row = Row(
+        id=row_id(agreement.psa, agreement.id, product_id, ""),
+        psa=agreement.psa,
+        client_id=agreement.company_id,
+        client=agreement.company_name or client,
+        agreement_id=agreement.id,
+        product=product_id,
+        description=description,
+        currency=agreement.currency,
+        bucket=Bucket.UNKNOWN,
+        quantity_before=ZERO,
+        quantity_after=ZERO,
+        unit_price=product.prices.get(agreement.currency),
+        amount_before=nothing,
+        amount_after=nothing,
+        observed=Observed(UNKNOWN, None, None, None, "", ZERO, "", agreement.next_period_start),
+    )
+    _take(row, product, number)
+    return row
+
+
+def _take(row: Row, product: Product, number: Number) -> None:
+    """What the vendors say, on the row that it is held against."""
+    row.product_key = product.key
+    row.usage = number.usage
+    row.steps = number.steps
+    row.counted = number.quantity
+    row.committed_until = number.committed_until
+    row.final = number.final
+    if row.unit_cost is None and number.unit_cost is not None:
+        cost, currency = number.unit_cost
+        row.unit_cost = cost if currency == row.currency else None
+
+
+def propose(
+    row: Row, contract: Contract, product: Product, line: Line, wanted: Decimal, number: Number
+) -> None:
+    """Turns a line's row into a change to `wanted` units, with what that makes of its invoice."""
+    last = line.last
+    before = last.quantity if last.quantity is not UNKNOWN else ZERO
+    effective = max(contract.period.start, last.effective or contract.period.start)
+    ends = wanted == 0 and product.at_zero == "end"
+    end = replace(last, cancelled=effective)
+    changed = end if ends else replace(last, quantity=wanted)
+    row.bucket = Bucket.END if ends else Bucket.CHANGE
+    row.change = "end" if ends else ("increase" if wanted > before else "decrease")
+    row.quantity_after = wanted
+    row.effective = effective
+    row.pieces_after = project((*line.segments[:-1], changed), contract.agreement, contract.period)
+    row.amount_after = total(row.pieces_after, contract.agreement.currency)
+    main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
+    _reason(row, main, number)
+    add_leak(row, contract, number, wanted, (*line.earlier, *line.segments), last)
+    if last.cancelled is not None and last.cancelled < contract.period.end and not ends:
+        row.reasons += (Reason("LINE_ENDS", last.cancelled.isoformat()),)
+
+
+def propose_new(row: Row, contract: Contract, number: Number, quantity: Decimal) -> None:
+    """Turns a new row into a line to create, from the first day that its agreement runs."""
+    segment = Segment(
+        line_id="",
+        agreement_id=row.agreement_id,
+        product=row.product,
+        quantity=quantity,
+        unit_price=row.unit_price,
+        effective=contract.running.start,
+    )
+    row.bucket, row.change = Bucket.CREATE, "create"
+    row.quantity_after = quantity
+    row.effective = contract.running.start
+    row.pieces_after = project((segment,), contract.agreement, contract.period)
+    row.amount_after = total(row.pieces_after, contract.agreement.currency)
+    _reason(row, "NO_LINE_YET", number)
+    add_leak(row, contract, number, quantity, (), segment)
+
+
+def _reason(row: Row, main: str, number: Number) -> None:
+    row.reasons = (Reason(main), *number.reasons)
+    if number.floor:
+        row.reasons += (Reason("LOWER_BOUND"),)
+
+
+def add_leak(
+    row: Row,
+    contract: Contract,
+    number: Number,
+    wanted: Decimal,
+    history: Sequence[Segment],
+    priced: Segment,
+) -> None:
+    """What periods already invoiced missed, where a vendor says since when; priced as `priced`."""
+    if number.since is None or priced.unit_price is None:
+        return
+    periods = []
+    if priced.billing is Billing.BILLABLE:
+        periods = invoiced(contract.agreement, number.since)
+    row.leak = leak_of(
+        wanted,
+        history,
+        contract.agreement,
+        periods,
+        number.since,
+        priced.unit_price,
+        priced.included,
+    )
+    if row.leak:
+        row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
+
+
+def hold(row: Row) -> None:
+    """Turns a proposed difference into a blocked row that remembers what it wanted."""
+    known = row.amount_before is not None and row.amount_after is not None
+    row.wanted = Wanted(row.quantity_after, row.difference if known else None)
+    row.bucket = Bucket.BLOCKED
+    row.quantity_after = row.quantity_before
+    row.pieces_after = row.pieces_before
+    row.amount_after = row.amount_before
+
+
+def observed(segment: Segment, agreement: Agreement) -> Observed:
+    """What apply must find again before it writes this line."""
+    return Observed(
+        segment.quantity,
+        segment.unit_price,
+        segment.effective,
+        segment.cancelled,
+        segment.billing.value,
+        segment.included,
+        segment.updated_at,
+        agreement.next_period_start,
+    )
