@@ -114,13 +114,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         two = [sys.executable, "-c", TWO_COMMANDS, "--help"]
-        compare("--help", [*program, "--help"], two, folder, 5)
+        compare("--help", [*program, "--help"], two, folder, 9)
         quickstart = [*program, "diff", str(QUICKSTART), "--as-of", "2026-11-25"]
-        compare("diff of the quickstart", quickstart, two, folder, 5)
+        compare("diff of the quickstart", quickstart, two, folder, 9)
         generate(folder, lines)
         large = [*program, "diff", "mapping.toml", "--as-of", "2026-11-25", "--format", "json"]
         join = [sys.executable, "-c", BARE_JOIN]
-        compare(f"diff of {lines:,} lines", large, join, folder, 3)
+        compare(f"diff of {lines:,} lines", large, join, folder, 5)
 
 
 if __name__ == "__main__":

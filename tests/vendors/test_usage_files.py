@@ -42,9 +42,9 @@ def test_a_row_becomes_a_record(tmp_path: Path) -> None:
             period_end=date(2026, 12, 1), as_of=datetime(2026, 12, 1, 6, 30, tzinfo=UTC),
             finality=Finality.FINAL, line_type=LineType.RECURRING, unit_cost=Decimal("1.50"),
             amount=Decimal("42.00"), currency="USD", commitment_end=date(2027, 1, 1),
-            since=date(2026, 11, 12), term="annual", trial=True, where="usage.csv:2",
+            since=date(2026, 11, 12), term="annual", trial=True,
         ),
-        UsageRecord("huntress", "c2", "EDR", None, where="usage.csv:3"),
+        UsageRecord("huntress", "c2", "EDR", None),
     ]  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_the_receipt_lists_every_customer_and_the_newest_as_of(tmp_path: Path) -
 def test_several_files_are_one_usage(tmp_path: Path) -> None:
     (tmp_path / "more.jsonl").write_text('{"customer_id": "c9", "sku": "A", "quantity": 0}\n')
     read = usage(tmp_path, HEADER + FULL, usage=["usage.csv", "more.jsonl"])
-    assert [record.where for record in read.records] == ["usage.csv:2", "more.jsonl:1"]
+    assert [record.customer_id for record in read.records] == ["c1", "c9"]
     assert read.records[1].quantity == 0
 
 

@@ -73,7 +73,6 @@ class UsageRecord(Struct, frozen=True):
     since: date | None = None  # day on which this quantity began
     term: str = ""
     trial: bool = False
-    where: str = ""  # file:line of the row
 
 
 class Receipt(Struct, frozen=True):

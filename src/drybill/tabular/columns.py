@@ -13,7 +13,7 @@ from msgspec import field as new_field
 from drybill.errors import InputError, Place
 from drybill.tabular.grid import Batch, Grid, even
 from drybill.tabular.problems import Problems, nearest
-from drybill.tabular.values import Reader, Unreadable
+from drybill.tabular.values import Reader, Unreadable, text
 
 
 class Column(Struct, frozen=True):
@@ -62,6 +62,12 @@ class _Memo(dict[str, Any]):
             texts and texts[0] == texts[-1] and texts.count(texts[0]) == len(texts)
         ):  # a constant column costs nothing
             return [self[texts[0]]] * len(texts)
+        column = self.column
+        if column.read is text:
+            # Ids are all different: to remember each would cost more than to strip it again.
+            stripped = list(map(str.strip, texts))
+            if all(stripped) or (column.default == "" and not column.filled):
+                return stripped
         return list(map(self.__getitem__, texts))
 
 

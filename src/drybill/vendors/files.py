@@ -75,8 +75,7 @@ class FilesVendor(Struct, frozen=True):
         for cells in read_columns(grid, columns, problems, seen.notices):
             if by_map:
                 failing += _by_map(by_map, cells)
-            where = [f"{shown}:{line}" for line in cells.lines]
-            found = list(map(UsageRecord, repeat(self.name), *cells.columns, where))
+            found = list(map(UsageRecord, repeat(self.name), *cells.columns))
             _check(found, cells, shown, problems)
             _gather(cells, seen)
             records += found
