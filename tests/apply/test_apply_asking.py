@@ -19,7 +19,7 @@ def test_on_a_terminal_the_number_of_lines_is_typed(desk: Desk) -> None:
     said = drybill("diff", desk.mapping, *AS_OF, "--apply", typed="4\n")
     assert said.code == Exit.DONE, said.err
     assert desk.lines != LINES
-    assert "4 lines -> lines.csv" in said.err
+    assert "4 lines, +36.80 and -27.00 USD -> lines.csv of /" in said.err
     assert "Type 4 to write:" in said.err
     assert "4 verified" in said.err
 

@@ -23,7 +23,7 @@ L1,A,SEAT,"Seats, all of them",13,4.00,2024-01-01,,"said ""yes\"\"\"
 L2,B,SEAT,Seats,9,4.00,,,
 L3,C,AV,Antivirus,5,3.00,,2026-12-01,keep
 L4,C,SEAT,Seats,7,4.00,,,
-drybill-{row},A,AV,,8,3.10,2026-12-01,,
+drybill-{row},A,AV,AV,8,3.10,2026-12-01,,
 """
 
 

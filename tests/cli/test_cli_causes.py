@@ -51,7 +51,7 @@ def test_a_switched_off_write_is_one_cause_for_each_switch(tmp_path: Path) -> No
     v = "customer_id,sku,quantity\nc,seat,5"
     (cause,) = desk(tmp_path, lines=lines, v=v).diff()["causes"]
     assert cause["cause"] == "the switch `increase` is off"
-    assert cause["fix"].endswith('fields = ["increase"]')
+    assert cause["fix"] == '# in [writes], add to fields: "increase"'
 
 
 def test_a_filter_narrows_the_fixes_and_takes_the_mappings_name_of_a_client(tmp_path: Path) -> None:

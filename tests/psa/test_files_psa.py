@@ -153,7 +153,7 @@ CHANGES = {
     "increase": Change("increase", "A1", "EDR", "L1", Decimal("28.0"), date(2026, 12, 1)),
     "end": Change("end", "A1", "EDR", "L1", Decimal(0), date(2026, 12, 1)),
     "create": Change(
-        "create", "A2", "USER", "", Decimal(7), date(2026, 12, 15), Decimal("4.50"), "k7q2"
+        "create", "A2", "USER", "", Decimal(7), date(2026, 12, 15), Decimal("4.50"), row="k7q2"
     ),
 }
 
@@ -255,7 +255,7 @@ def test_a_table_that_is_no_csv_is_read_only(tmp_path: Path) -> None:
 
 
 def test_a_new_line_needs_a_price(tmp_path: Path) -> None:
-    change = Change("create", "A2", "USER", "", Decimal(7), date(2026, 12, 15), None, "k7q2")
+    change = Change("create", "A2", "USER", "", Decimal(7), date(2026, 12, 15), None, row="k7q2")
     refusal = opened(tmp_path).plan_write(change)
     assert isinstance(refusal, Refusal)
     assert refusal.code == "PRICE_UNKNOWN"

@@ -23,6 +23,7 @@ class Change(Struct, frozen=True):
     quantity: Decimal
     effective: date  # first day on which the new state holds
     unit_price: Decimal | None = None  # only for `create`: per unit and cycle, agreement's currency
+    description: str = ""  # only for `create`: what the client reads on the invoice
     row: str = ""  # the row's id, from which an adapter may derive the id of a new line
 
 

@@ -57,13 +57,13 @@ def _writable(group: Group) -> tuple[str, str]:
 
 def _switch_off(group: Group) -> tuple[str, str]:
     change = group.row.change or ""
-    fix = f"# in [writes], beside those already there\nfields = [{toml(change)}]"
+    fix = f"# in [writes], add to fields: {toml(change)}"
     return f"the switch `{change}` is off", fix
 
 
 def _client_not_writable(group: Group) -> tuple[str, str]:
     clients = ", ".join(toml(client) for client in sorted({row.client_id for row in group.rows}))
-    fix = f"# in [writes], beside those already there\nclients = [{clients}]"
+    fix = f"# in [writes], add to clients: {clients}"
     return "these clients are not named for writing", fix
 
 
@@ -75,11 +75,12 @@ def _guard(group: Group, name: str) -> tuple[str, str]:
     if name == "past_periods":
         sentence = f"agreement {group.row.agreement_id}: two or more past periods are not invoiced"
         return sentence, f"drybill diff {group.row.guards[0].lift}"
-    lifts = " ".join(f"--allow {row.id}:{name}" for row in group.rows[:3])
-    if len(group.rows) > 3:
-        lifts = f"--allow {name}"
+    shown = group.rows[:3]
+    lifts = " ".join(f"--allow {row.id}:{g.name}" for row in shown for g in row.guards)
+    more = len(group.rows) - len(shown)
+    rest = f"  # and {more} more rows" if more else ""
     sentence = f"`{group.product}` is stopped by the guard {name}"
-    return sentence, f"drybill diff {lifts} --reason TEXT"
+    return sentence, f"drybill diff {lifts} --reason TEXT{rest}"
 
 
 def _source(group: Group) -> tuple[str, str]:

@@ -58,11 +58,17 @@ class Totals(Struct, frozen=True):
     over_billed: Decimal  # sum of the negative ones, a negative number
     held_up: Decimal  # what blocked rows wanted, more
     held_down: Decimal  # and less, a negative number
-    accepted: Decimal
+    accepted_up: Decimal  # what accepted rows would have been, more
+    accepted_down: Decimal  # and less, a negative number
     leak_up: Decimal
     leak_down: Decimal
     not_checked: Decimal  # `before` of unknown rows
     incomplete_invoices: int
+
+    @property
+    def accepted(self) -> Decimal:
+        """Of both directions; for people they stand apart."""
+        return EXACT.add(self.accepted_up, self.accepted_down)
 
 
 class CauseMoney(Struct, frozen=True):

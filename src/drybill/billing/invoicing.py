@@ -162,7 +162,9 @@ def totals(settled: Iterable[Invoice]) -> list[Totals]:
 
 def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Totals:
     zero = round_money(ZERO, currency)
-    up = down = held_up = held_down = accepted = leak_up = leak_down = unchecked = zero
+    up = down = held_up = held_down = accepted_up = accepted_down = leak_up = leak_down = (
+        unchecked
+    ) = zero
     before = after = zero
     for invoice in members:
         before = EXACT.add(before, invoice.before)
@@ -182,7 +184,10 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
                 else:
                     held_down = EXACT.add(held_down, wanted)
             if row.accepted_difference is not None:
-                accepted = EXACT.add(accepted, row.accepted_difference)
+                if row.accepted_difference > 0:
+                    accepted_up = EXACT.add(accepted_up, row.accepted_difference)
+                else:
+                    accepted_down = EXACT.add(accepted_down, row.accepted_difference)
             if row.leak is not None:
                 if row.leak > 0:
                     leak_up = EXACT.add(leak_up, row.leak)
@@ -200,7 +205,8 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
         over_billed=down,
         held_up=held_up,
         held_down=held_down,
-        accepted=accepted,
+        accepted_up=accepted_up,
+        accepted_down=accepted_down,
         leak_up=leak_up,
         leak_down=leak_down,
         not_checked=unchecked,

@@ -55,7 +55,8 @@ def apply_plan(
         fix = "run drybill diff again, with this mapping"
         problem = Problem("other-target", None, "the plan was made for another PSA", fix)
         raise RefusedError([problem])
-    _confirm(plan, digest, created, now, sorted(targets.values()))
+    where = f"{', '.join(sorted(targets.values()))} of {mapping.path.resolve()}"
+    _confirm(plan, digest, created, now, where)
     told: list[Outcome] = []
 
     def tell(outcome: Outcome) -> None:
@@ -88,13 +89,16 @@ def ended(journal: Journal, run: str) -> Iterator[None]:
         raise
 
 
-def _confirm(plan: Plan, digest: str, created: datetime, now: datetime, targets: list[str]) -> None:
+def _confirm(plan: Plan, digest: str, created: datetime, now: datetime, where: str) -> None:
     """The number of lines, typed. Without a terminal the plan's id on the command line says it."""
+    from drybill.report.words import moves
+
     count = len(plan.writes)
     minutes = max(int((now - created).total_seconds() // 60), 0)
     age = "just made" if minutes == 0 else f"{minutes} min old"
     lines = "1 line" if count == 1 else f"{count} lines"
-    talk(f"plan {digest[:8]} is what you saw, {age}. {lines} -> {', '.join(targets)}")
+    told = f"{lines}, {moves(plan.writes)} -> {where}"
+    talk(f"plan {digest[:8]} is what you saw, {age}. {told}")
     if not on_terminal():
         return
     talk(f"Type {count} to write: ", end="")

@@ -30,11 +30,13 @@ def check(
     from drybill.cli import words
     from drybill.cli.mapping import chosen
     from drybill.cli.screen import complain, put, width
+    from drybill.errors import Problem
     from drybill.flow.compute import clock_for
     from drybill.flow.fetch import fetch
     from drybill.mapping.coverage import coverage
     from drybill.mapping.lint import lint
     from drybill.mapping.load import load
+    from drybill.mapping.unmatched import unmatched
     from drybill.report.check import render_check, render_check_json
 
     if format not in ("table", "json"):
@@ -44,12 +46,17 @@ def check(
     today = clock_for(loaded, words.as_of(as_of, datetime.now(UTC))).today
     warnings = [*loaded.problems, *lint(loaded, today)]
     fetched = fetch(loaded)
-    found = coverage(
-        loaded,
-        [a for reading in fetched.readings.values() for a in reading.agreements],
-        [s for reading in fetched.readings.values() for s in reading.segments],
-        [r for usage in fetched.usages.values() for r in usage.records],
-    )
+    records = [r for usage in fetched.usages.values() for r in usage.records]
+    segments = {name: reading.segments for name, reading in fetched.readings.items()}
+    receipts = {name: usage.receipt for name, usage in fetched.usages.items()}
+    warnings += unmatched(loaded, fetched.agreements, segments, records, receipts)
+    warnings += [
+        Problem("source-notice", loaded.place(f"vendors.{name}"), says, level="warning")
+        for name, receipt in receipts.items()
+        for says in receipt.problems
+    ]
+    every = [segment for part in segments.values() for segment in part]
+    found = coverage(loaded, fetched.agreements, every, records)
     if format == "json":
         put(render_check_json(warnings, found))
         return

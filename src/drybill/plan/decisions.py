@@ -69,6 +69,7 @@ def plan_writes(rows: Iterable[Row], writers: Mapping[str, PlanWrite | None]) ->
                 row.quantity_after,
                 row.effective,
                 row.unit_price if row.change == "create" else None,
+                row.description if row.change == "create" else "",
                 row.id,
             )
         )

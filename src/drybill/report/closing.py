@@ -28,7 +28,8 @@ def _figures(sums: Totals) -> list[_Figure]:
         ("over-billed", sums.over_billed, True, True),
         ("held back, more", sums.held_up, True, False),
         ("held back, less", sums.held_down, True, False),
-        ("accepted", sums.accepted, True, False),
+        ("accepted, more", sums.accepted_up, True, False),
+        ("accepted, less", sums.accepted_down, True, False),
         ("leak, billed too little", sums.leak_up, True, False),
         ("leak, billed too much", sums.leak_down, True, False),
         ("not checked", sums.not_checked, False, True),
@@ -178,7 +179,8 @@ def _writable(document: Document, found: Findings) -> str:
     if found.stops:
         return f"{words.count(writes, 'line')} could be written, were it not for the guards above"
     will = "would be" if document.applying else "can be"
-    return f"{words.count(writes, 'line')} {will} written"
+    moved = words.moves(document.plan.writes)
+    return f"{words.count(writes, 'line')} {will} written ({moved})"
 
 
 def _id(row: Row | UnmappedUsage) -> str:

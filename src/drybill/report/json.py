@@ -274,6 +274,8 @@ def _totals(totals: Totals) -> _Object:
         "held_up": money(totals.held_up),
         "held_down": money(totals.held_down),
         "accepted": money(totals.accepted),
+        "accepted_up": money(totals.accepted_up),
+        "accepted_down": money(totals.accepted_down),
         "leak_up": money(totals.leak_up),
         "leak_down": money(totals.leak_down),
         "not_checked": money(totals.not_checked),

@@ -113,8 +113,12 @@ def _totals(document: Document) -> list[str]:
     rows = []
     for sums in document.plan.totals:
         code = sums.currency
-        up_and_down = (sums.held_up, sums.held_down), (sums.leak_up, sums.leak_down)
-        held, leak = (
+        up_and_down = (
+            (sums.held_up, sums.held_down),
+            (sums.accepted_up, sums.accepted_down),
+            (sums.leak_up, sums.leak_down),
+        )
+        held, accepted, leak = (
             " / ".join(words.signed(amount, code) for amount in pair if amount) or "-"
             for pair in up_and_down
         )
@@ -127,7 +131,7 @@ def _totals(document: Document) -> list[str]:
                 words.signed(sums.under_billed, code),
                 words.signed(sums.over_billed, code),
                 held,
-                words.signed(sums.accepted, code),
+                accepted,
                 leak,
                 words.money(sums.not_checked, code),
                 str(sums.incomplete_invoices),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 
-from drybill.billing.invoice import Cause
 from drybill.billing.money import EXACT
 from drybill.billing.quantity import ZERO
 from drybill.plan.plan import SourceSummary
@@ -83,11 +83,12 @@ def sources(sheet: Sheet, summaries: Sequence[SourceSummary]) -> None:
             sheet.prose(clean(problem), "    ", style=style if not source.complete else "")
 
 
-def causes(sheet: Sheet, found: Sequence[Cause], plan_id: str, show_all: bool) -> None:
+def causes(sheet: Sheet, document: Document) -> None:
     """The fixes that clear most money, each with its lines to paste."""
+    found, run = document.plan.causes, document.run
     if not found:
         return
-    shown = found if show_all else found[:CAUSES_SHOWN]
+    shown = found if document.show_all else found[:CAUSES_SHOWN]
     total, cleared = sum(c.rows for c in found), sum(c.rows for c in shown)
     fixes = words.count(len(shown), "fix", "fixes") + (" clears " if len(shown) == 1 else " clear ")
     sheet.blank()
@@ -102,8 +103,11 @@ def causes(sheet: Sheet, found: Sequence[Cause], plan_id: str, show_all: bool) -
         money = [f"{words.money(m.amount, m.currency)} {m.currency} {m.kind}" for m in cause.money]
         facts = ", ".join((words.count(cause.rows, "row"), *money))
         sheet.prose(f"{clean(cause.cause)}: {facts}", f"{number:>3}  ", "     ")
-        # The one word in a fix that only this run knows.
-        fix = cause.fix.replace("--plan PLAN ", f"--plan {plan_id} ")
+        # What only this run knows: its plan, and the mapping that it was given.
+        fix = cause.fix.replace("--plan PLAN ", f"--plan {words.short(run.plan_digest)} ")
+        fix = fix.replace(
+            "drybill diff --allow", f"drybill diff {shlex.quote(run.mapping)} --allow"
+        )
         sheet.verbatim("\n".join(clean(line) for line in fix.split("\n")), "       ")
     if len(shown) < len(found):
         rest = words.count(total - cleared, "row")

@@ -39,7 +39,7 @@ def render_table(document: Document, width: int) -> Sheet:
     found = findings(plan)
     opening.title(sheet, document)
     opening.sources(sheet, plan.sources)
-    opening.causes(sheet, plan.causes, words.short(document.run.plan_digest), document.show_all)
+    opening.causes(sheet, document)
     _invoices(sheet, document)
     _usage(sheet, document)
     closing.totals(sheet, plan.totals, "now")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from drybill.billing.money import UnknownCurrency, minor_units
+from drybill.billing.money import EXACT, UnknownCurrency, minor_units
 from drybill.billing.quantity import UNKNOWN, Quantity
+from drybill.billing.row import Row
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -58,6 +60,20 @@ def signed(amount: Decimal | None, currency: str) -> str:
 def plain_money(amount: Decimal | None) -> str | None:
     """For machines: the digits as they come, no separators, None where unknown."""
     return None if amount is None else f"{amount:f}"
+
+
+def moves(rows: Iterable[Row]) -> str:
+    """What rows move: `+66.00 and -44.00 USD, +12 JPY`; up and down are never netted."""
+    sums: dict[str, list[Decimal]] = {}
+    for row in rows:
+        both = sums.setdefault(row.currency, [Decimal(0), Decimal(0)])
+        down = row.difference < 0
+        both[down] = EXACT.add(both[down], row.difference)
+    told = []
+    for currency, both in sorted(sums.items()):
+        shown = [signed(amount, currency) for amount in both if amount]
+        told.append(f"{' and '.join(shown) or 'no money'} {currency}")
+    return ", ".join(told)
 
 
 def day(value: date) -> str:

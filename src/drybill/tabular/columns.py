@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,6 +83,16 @@ def no_collection() -> Iterator[None]:
             gc.enable()
 
 
+def separated_by(header: Iterable[str]) -> str:
+    """A hint, where a header of one name looks like several with another delimiter."""
+    names = list(header)
+    if len(names) == 1:
+        for sign, written in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
+            if sign in names[0]:
+                return f'the columns seem to be separated by "{written}": delimiter = "{written}"'
+    return ""
+
+
 def read_columns(
     grid: Grid, columns: Sequence[Column], problems: Problems, notices: list[str]
 ) -> Iterator[Cells]:
@@ -94,7 +104,7 @@ def read_columns(
     absent = [column.name for column in columns if column.required and column.name not in index]
     for name in absent:
         where = Place(grid.file, grid.header_line)
-        fix = f"add it; {nearest(name, index)}"
+        fix = f"add it; {separated_by(index) or nearest(name, index)}"
         problems.add("column-missing", where, f"the column `{name}` is missing", fix)
     if absent:
         return

@@ -32,7 +32,18 @@ from msgspec import field as new_field
 from msgspec.structs import replace
 
 from drybill.errors import Place
-from drybill.tabular import Batch, Column, Dialect, Fault, Grid, Problems, even, nearest, values
+from drybill.tabular import (
+    Batch,
+    Column,
+    Dialect,
+    Fault,
+    Grid,
+    Problems,
+    even,
+    nearest,
+    separated_by,
+    values,
+)
 from drybill.vendors.columns import CHOICES, COLUMNS
 from drybill.vendors.sums import Footer, RowCheck
 
@@ -95,7 +106,8 @@ class ColumnMap(Struct, frozen=True):
                 ready = False
                 where = Place(grid.file, grid.header_line)
                 summary = f"the column `{name}` of the column map is not in the file"
-                problems.add("column-missing", where, summary, nearest(name, index))
+                hint = separated_by(index) or nearest(name, index)
+                problems.add("column-missing", where, summary, hint)
         if not ready:
             return None
         cells = {name: _cell(source, index) for name, source in sources.items()}

@@ -86,13 +86,15 @@ class FilesReader(Struct, frozen=True):
             return Refusal("PRICE_UNKNOWN", detail)
         line_id = f"drybill-{change.row}"  # of the row: a repeated create is found, not doubled
         price = f"{change.unit_price:f}"
-        values = (
+        values: tuple[tuple[str, str], ...] = (
             ("agreement_id", change.agreement_id),
             ("product", change.product),
             ("quantity", quantity),
             ("unit_price", price),
             ("effective_date", day),
         )
+        if change.description and "description" in self.columns:
+            values += (("description", change.description),)
         says = (
             f"new line {line_id} on agreement {change.agreement_id}: "
             f"{change.product}, quantity {quantity} at {price} from {day}"
