@@ -120,11 +120,15 @@ def _usage(sheet: Sheet, document: Document) -> None:
             sheet.add((f"and {more}: --all", STRONG))
     if plan.ignored and document.show_all:
         sheet.blank()
-        sheet.add(("Usage that a rule ignores", STRONG))
+        sheet.add(("Usage that a rule ignores, or a person accepted", STRONG))
         _usage_rows(sheet, plan.ignored, "=", short_ids(document))
     elif plan.ignored:
         sheet.blank()
-        sheet.add(f"= {words.count(len(plan.ignored), 'use')} ignored by a rule: --all")
+        accepted = sum(1 for use in plan.ignored if use.reason == "ACCEPTED")
+        ruled = len(plan.ignored) - accepted
+        told = [f"{words.count(ruled, 'use')} ignored by a rule"] if ruled else []
+        told += [f"{words.count(accepted, 'use')} accepted by a person"] if accepted else []
+        sheet.add(f"= {', '.join(told)}: --all")
 
 
 def _usage_rows(

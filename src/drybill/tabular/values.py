@@ -61,10 +61,17 @@ def numbers(decimal: str = ".", thousands: str = "", parentheses: bool = False) 
         raise Unreadable(
             "not-a-number",
             f"{shown(cell)} is not a number",
-            f"write it like 1{thousands}234{decimal}56, in at most {_LONGEST} characters",
+            f"write it like 1{thousands}234{decimal}56, in at most {_LONGEST} characters"
+            + comma(cell),
         )
 
     return read
+
+
+def comma(cell: str) -> str:
+    """A hint for numbers as half of the world writes them."""
+    looks = re.search(r"[0-9],[0-9]+$", cell) is not None
+    return '; for a vendor\'s file the mapping may say decimal = ","' if looks else ""
 
 
 number = numbers()
