@@ -120,7 +120,7 @@ def _usage(sheet: Sheet, document: Document) -> None:
             sheet.add((f"and {more}: --all", STRONG))
     if plan.ignored and document.show_all:
         sheet.blank()
-        sheet.add(("Usage that a rule ignores, or a person accepted", STRONG))
+        sheet.prose("Usage that a rule ignores, or a person accepted", style=STRONG)
         _usage_rows(sheet, plan.ignored, "=", short_ids(document))
     elif plan.ignored:
         sheet.blank()
@@ -128,7 +128,7 @@ def _usage(sheet: Sheet, document: Document) -> None:
         ruled = len(plan.ignored) - accepted
         told = [f"{words.count(ruled, 'use')} ignored by a rule"] if ruled else []
         told += [f"{words.count(accepted, 'use')} accepted by a person"] if accepted else []
-        sheet.add(f"= {', '.join(told)}: --all")
+        sheet.prose(f"= {', '.join(told)}: --all")
 
 
 def _usage_rows(
