@@ -137,16 +137,14 @@ class _Comparer:
         self,
         contract: Contract,
         siblings: Sequence[Contract],
-        obvious: Mapping[UseKey, Decimal],
+        obvious: Mapping[tuple[str, str], Mapping[str, Decimal]],
     ) -> set[str]:
         """Notes the quiet lines of an agreement; returns their PSA products."""
         agreement = contract.agreement
         found = quiet_lines(contract, siblings, self.by_product_id, self.agreements, obvious)
         self.result.quiet += found
-        for line in found:
-            product = self.by_product_id.get((agreement.psa, line.product))
-            if product is not None:
-                self.result.settled.add((agreement.psa, agreement.company_id, product.key))
+        psa, client_id = agreement.psa, agreement.company_id
+        self.result.settled.update((psa, client_id, line.product_key) for line in found)
         return {line.product for line in found}
 
     def _with_receivers(self, keys: set[str]) -> set[str]:

@@ -73,6 +73,9 @@ def contracts(
         for segment in by_agreement.get(agreement.id, ()):
             by_product.setdefault(segment.product, []).append(segment)
         for product, items in by_product.items():
+            if len(items) == 1 and items[0].effective is None and items[0].cancelled is None:
+                contract.lines[product] = (Line((items[0],)),)
+                continue
             lines = _lines(items, contract, slots or {})
             if lines:
                 contract.lines[product] = lines

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from drybill.billing.claims import Claims, Use, UseKey
+from drybill.billing.claims import Claims, Use
 from drybill.billing.counting import Part, Sources, count, is_final
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT
@@ -69,8 +69,8 @@ class Numbers:
         """Products whose units this one counts once more."""
         return self._givers.get(product.key, ())
 
-    def obvious(self) -> dict[UseKey, Decimal]:
-        """The uses where one current row alone decides, with its quantity: what `of` would say.
+    def obvious(self) -> dict[tuple[str, str], dict[str, Decimal]]:
+        """By client, the products where one current row alone decides, with what `of` would say.
 
         Most uses of a large run are like that, and are worth no trace.
         """
@@ -89,7 +89,7 @@ class Numbers:
             if receipt.complete and not receipt.denied
         }
         clients, is_future = self.policy.clients, self.sources.clock.is_future
-        found: dict[UseKey, Decimal] = {}
+        found: dict[tuple[str, str], dict[str, Decimal]] = {}
         for use_key, use in self.claims.uses.items():
             if len(use.rows) != 1 or use_key[2] not in single or use.contested is not None:
                 continue
@@ -106,7 +106,7 @@ class Numbers:
                 and (row.as_of is None or not is_future(row.as_of))
                 and use_key not in self._exceptions
             ):
-                found[use_key] = row.quantity
+                found.setdefault(use_key[:2], {})[use_key[2]] = row.quantity
         return found
 
     def of(self, client: Client, product: Product, contract: Contract | None) -> Number:

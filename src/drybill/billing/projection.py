@@ -8,12 +8,19 @@ Included units are free and never make an amount negative (free units: lago pack
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from drybill.billing.agreement import Agreement, Billing, Segment
-from drybill.billing.money import EXACT, Rounding, RoundingPoint, round_money, rounded_share
+from drybill.billing.money import (
+    EXACT,
+    Rounding,
+    RoundingPoint,
+    minor_unit,
+    round_money,
+    rounded_share,
+)
 from drybill.billing.period import Period, days_between
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Piece
@@ -124,6 +131,25 @@ def amount_of(segment: Segment, agreement: Agreement, used: int, whole: int) -> 
         exact = EXACT.multiply(billed, segment.unit_price)
         return round_money(exact, agreement.currency, rounding.mode)
     return amount_for(billed, segment.unit_price, used, whole, agreement.currency, rounding)
+
+
+def whole_period(agreement: Agreement) -> Callable[[Segment], Decimal | None]:
+    """`amount_of` for whole periods, with what an agreement's lines share looked up once."""
+    if agreement.rounding.point is not RoundingPoint.LINE:
+        return lambda segment: amount_of(segment, agreement, 1, 1)
+    unit, mode = minor_unit(agreement.currency), agreement.rounding.mode.decimal
+    nothing = round_money(ZERO, agreement.currency)
+    multiply = EXACT.multiply
+
+    def amount(segment: Segment) -> Decimal | None:
+        if segment.billing is not Billing.BILLABLE:
+            return nothing
+        if segment.quantity is UNKNOWN or segment.unit_price is None:
+            return None
+        billed = billed_quantity(segment.quantity, segment.included)
+        return multiply(billed, segment.unit_price).quantize(unit, mode, EXACT)
+
+    return amount
 
 
 def total(pieces: Sequence[Piece], currency: str) -> Decimal | None:

@@ -7,10 +7,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from drybill.billing.claims import UseKey
 from drybill.billing.matching import Agreements, Contract, Line
 from drybill.billing.policy import Product
-from drybill.billing.projection import amount_of
+from drybill.billing.projection import whole_period
 from drybill.billing.quantity import UNKNOWN
 from drybill.billing.row import Bucket, row_id
 
@@ -23,6 +22,7 @@ class QuietLine(Struct, frozen=True):
     line: Line
     amount: Decimal  # agreement's currency, now and if applied
     bucket: Bucket  # unchanged or fixed
+    product_key: str  # the mapping's; empty for a fixed line
 
     @property
     def row_id(self) -> str:
@@ -35,7 +35,7 @@ def quiet_lines(
     siblings: Sequence[Contract],
     products: Mapping[tuple[str, str], Product],
     agreements: Agreements,
-    obvious: Mapping[UseKey, Decimal],
+    obvious: Mapping[tuple[str, str], Mapping[str, Decimal]],
 ) -> list[QuietLine]:
     """The lines of an agreement where one number on either side decides that nothing happens.
 
@@ -47,6 +47,8 @@ def quiet_lines(
     agreement = contract.agreement
     psa, client_id = agreement.psa, agreement.company_id
     client = agreements.policy.clients.get((psa, client_id))
+    uses = obvious.get((psa, client_id), {})
+    amount_for = whole_period(agreement)
     found: list[QuietLine] = []
     for product_id, lines in contract.lines.items():
         segment = lines[0].segments[0]
@@ -61,13 +63,18 @@ def quiet_lines(
         product = products.get((psa, product_id))
         if product is not None and (
             client is None
-            or obvious.get((psa, client_id, product.key)) != segment.quantity
+            or uses.get(product.key) != segment.quantity
             or agreements.find(client, product) is not contract
             or (len(siblings) > 1 and sum(product_id in c.lines for c in siblings) > 1)
         ):
             continue
-        amount = amount_of(segment, agreement, 1, 1)
-        if amount is not None:
-            bucket = Bucket.FIXED if product is None else Bucket.UNCHANGED
-            found.append(QuietLine(contract, product_id, lines[0], amount, bucket))
+        amount = amount_for(segment)
+        if amount is None:
+            continue
+        if product is None:
+            found.append(QuietLine(contract, product_id, lines[0], amount, Bucket.FIXED, ""))
+        else:
+            found.append(
+                QuietLine(contract, product_id, lines[0], amount, Bucket.UNCHANGED, product.key)
+            )
     return found
