@@ -305,3 +305,12 @@ def test_a_file_is_named_from_where_the_person_stands(
     said = drybill("diff", "desk/mapping.toml", *AS_OF)
     assert said.code == 2
     assert "desk/v.csv:2" in said.err
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_defect(tmp_path: Path, closed: str) -> None:
+    """Some schedulers start a program without them."""
+    mapping = Desk(tmp_path, "").mapping
+    words = f"'{sys.executable}' -m drybill diff '{mapping}' --as-of 2026-11-25 {closed}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

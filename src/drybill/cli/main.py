@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,6 +78,10 @@ def main() -> None:
     so neither is done. Files, locks and the journal were closed where they were opened.
     """
     gc.disable()
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us, as some schedulers do
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
     try:
         run()
         code: object = Exit.DONE
