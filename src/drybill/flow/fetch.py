@@ -35,9 +35,14 @@ def fetch(mapping: MappingFile, without: Collection[str] = ()) -> Fetched:
 def _from_here(problem: Problem, mapping: MappingFile) -> Problem:
     """Adapters name files as the mapping does; a person opens them from where they stand."""
     where = problem.where
-    if where is None or not (mapping.folder / where.file).exists():
+    if where is None:
         return problem
-    return replace(problem, where=replace(where, file=str(mapping.folder / where.file)))
+    path = mapping.folder / where.file
+    try:
+        known = path.exists()
+    except (OSError, ValueError):  # no such name can be: too long, or with a NUL
+        return problem
+    return replace(problem, where=replace(where, file=str(path))) if known else problem
 
 
 def open_sources(
