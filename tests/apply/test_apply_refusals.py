@@ -259,3 +259,48 @@ def test_without_a_journal_diff_warns_and_apply_refuses(
         said = drybill("diff", desk.mapping, *AS_OF[: 2 * (len(words) == 1)], *words, typed="4\n")
         assert (said.code, desk.lines) == (Exit.USAGE, LINES)
         assert "journal-unavailable" in said.err
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("lines.csv", "L1,A,SEAT", "L1,A,OTHER", "product: planned SEAT, found OTHER"),
+        ("agreements.csv", "A,250,", "A,999,", "company_id: planned 250, found 999"),
+        ("agreements.csv", "A,250,USD", "A,250,EUR", "currency: planned USD, found EUR"),
+    ],
+)
+def test_a_line_that_became_somebody_elses_is_refused(
+    desk: Desk, file: str, old: str, new: str, says: str
+) -> None:
+    """The same id is not the same line."""
+    plan = desk.plan()
+    path = desk.folder / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    said = desk.apply(plan)
+    assert said.code == Exit.APPLIED_IN_PART
+    assert says in said.err
+    assert "10" in next(line for line in desk.lines.splitlines() if line.startswith("L1"))
+
+
+def test_a_line_that_came_on_another_agreement_of_the_client_stops_a_create(desk: Desk) -> None:
+    plan = desk.plan()
+    agreements = desk.folder / "agreements.csv"
+    header, first, *rest = agreements.read_text("utf-8").splitlines()
+    agreements.write_text("\n".join([header, first, *rest, first.replace("A,", "A9,", 1)]) + "\n")
+    columns = desk.lines.splitlines()[0].split(",")
+    row = {"line_id": "L99", "agreement_id": "A9", "product": "AV", "quantity": "8"}
+    desk.lines += ",".join({**row, "unit_price": "3"}.get(name, "") for name in columns) + "\n"
+    said = desk.apply(plan)
+    assert "line L99 bills this product already on agreement A9" in said.err
+    assert "drybill-" not in desk.lines
+
+
+def test_output_never_overwrites_an_input_by_another_name(desk: Desk) -> None:
+    other = desk.folder / "other.csv"
+    other.hardlink_to(desk.folder / "lines.csv")
+    before = desk.lines
+    said = drybill("diff", desk.mapping, *AS_OF, "--output", str(other))
+    assert said.code == Exit.USAGE
+    assert desk.lines == before

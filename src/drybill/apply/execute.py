@@ -126,10 +126,12 @@ class _Line(Struct):
         """The quantity found, and why the line must not be written; an empty text for nothing."""
         try:
             reading = await self._read()
+            # What would be created may have come on another agreement of the client.
+            around = await self.reader.read() if self.row.change == "create" else reading
         except Exception as error:  # an adapter may fail in any way; nothing was sent yet
             return None, f"it cannot be read again: {_why(error)}"
         segment = find(self.row, reading)
-        return segment.quantity if segment else None, moved(self.row, reading)
+        return segment.quantity if segment else None, moved(self.row, reading, around)
 
     def _intent(self, step: WriteStep) -> Intent:
         row = self.row

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import asdict, replace
 
-from drybill.billing.agreement import Agreement, Segment
+from drybill.billing.agreement import Agreement, Segment, Status
 from drybill.billing.change import Observed
 from drybill.billing.proposal import observed
 from drybill.billing.row import Row
@@ -72,8 +72,11 @@ def refuse_moved_invoice(plan: Plan, readings: Mapping[str, Reading]) -> None:
         )
 
 
-def moved(row: Row, reading: Reading) -> str:
-    """What differs between what the plan saw and what the PSA holds now; empty: nothing."""
+def moved(row: Row, reading: Reading, around: Reading) -> str:
+    """What differs between what the plan saw and what the PSA holds now; empty: nothing.
+
+    `reading` holds the line's agreement; `around`, for a line to create, the whole PSA.
+    """
     agreement = _agreements({row.psa: reading}).get((row.psa, row.agreement_id))
     if agreement is None or row.observed is None:
         return "the agreement is not there any more"
@@ -81,16 +84,33 @@ def moved(row: Row, reading: Reading) -> str:
         planned, found = row.observed.next_period_start, agreement.next_period_start
         return f"next period: planned {planned}, found {found}"
     if row.change == "create":
-        for segment in reading.segments:
-            if segment.agreement_id == row.agreement_id and segment.product == row.product:
-                last = segment.cancelled
-                if last is None or row.effective is None or last > row.effective:
-                    return f"line {segment.line_id} bills this product already"
-        return ""
+        return _owner_moved(row.observed, agreement) or _billed_already(row, agreement, around)
     segment_found = find(row, reading)
     if segment_found is None:
         return f"line {row.line_id} is not there any more"
     return _differences(row.observed, observed(segment_found, agreement))
+
+
+def _owner_moved(planned: Observed, agreement: Agreement) -> str:
+    found = replace(planned, company_id=agreement.company_id, currency=agreement.currency)
+    return _differences(planned, found)
+
+
+def _billed_already(row: Row, agreement: Agreement, reading: Reading) -> str:
+    """A line of the product on any agreement of the client: adopt, never duplicate."""
+    own = {
+        other.id
+        for other in reading.agreements
+        if other.company_id == agreement.company_id and other.status is Status.ACTIVE
+    }
+    for segment in reading.segments:
+        if segment.agreement_id in own and segment.product == row.product:
+            last = segment.cancelled
+            if last is None or row.effective is None or last > row.effective:
+                there = f" on agreement {segment.agreement_id}"
+                where = there if segment.agreement_id != row.agreement_id else ""
+                return f"line {segment.line_id} bills this product already{where}"
+    return ""
 
 
 def not_as_planned(row: Row, segment: Segment) -> str:
@@ -116,6 +136,9 @@ def not_as_planned(row: Row, segment: Segment) -> str:
         segment.included,
         row.observed.updated_at,
         row.observed.next_period_start,
+        row.observed.company_id,
+        row.observed.currency,
+        segment.product,
     )
     return _differences(meant_now, found)
 

@@ -84,6 +84,8 @@ def _is_file(path: Path) -> bool:
 def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
     place = Place(str(path))
     try:
+        if path.exists() and not path.is_file():
+            raise InputError([Problem("plan-unreadable", place, "this is not a file")])
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

@@ -41,6 +41,9 @@ class Observed(Struct, frozen=True):
     included: Decimal
     updated_at: str
     next_period_start: date  # of the line's agreement: the invoice that was projected
+    company_id: str  # of the agreement: a line of somebody else is another line
+    currency: str  # of the agreement
+    product: str = ""  # the PSA's id
 
 
 class WriteStep(Struct, frozen=True):

@@ -76,7 +76,18 @@ def new_row(
         unit_price=product.prices.get(agreement.currency),
         amount_before=nothing,
         amount_after=nothing,
-        observed=Observed(UNKNOWN, None, None, None, "", ZERO, "", agreement.next_period_start),
+        observed=Observed(
+            quantity=UNKNOWN,
+            unit_price=None,
+            effective=None,
+            cancelled=None,
+            billing="",
+            included=ZERO,
+            updated_at="",
+            next_period_start=agreement.next_period_start,
+            company_id=agreement.company_id,
+            currency=agreement.currency,
+        ),
     )
     _take(row, product, number)
     return row
@@ -191,4 +202,7 @@ def observed(segment: Segment, agreement: Agreement) -> Observed:
         segment.included,
         segment.updated_at,
         agreement.next_period_start,
+        agreement.company_id,
+        agreement.currency,
+        segment.product,
     )

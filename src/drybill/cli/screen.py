@@ -61,6 +61,11 @@ def put(data: str | bytes, output: Path | None = None) -> None:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGone from None
+    except OSError as error:
+        summary = f"the output cannot be written: {(error.strerror or str(error)).lower()}"
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise InputError([Problem("output-unwritable", None, summary)]) from None
 
 
 class ReaderGone(typer.Exit):
@@ -112,7 +117,7 @@ def _lines_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
     for name in {problem.where.file for problem in problems if problem.where}:
         try:
             path = Path(name)
-            if path.stat().st_size < 2_000_000:
+            if path.is_file() and path.stat().st_size < 2_000_000:
                 lines[name] = path.read_text("utf-8", "replace").splitlines()
         except (OSError, ValueError):
             continue

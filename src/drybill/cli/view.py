@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drybill.cli.screen import ReaderGone, put, width
+from drybill.cli.screen import ReaderGone, put, talk, width
 from drybill.errors import InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
@@ -31,6 +32,22 @@ class Format(StrEnum):
     CSV = "csv"
     MD = "md"
     SVG = "svg"
+
+
+def _is_one_of(path: Path, read: set[str]) -> bool:
+    """By name or, a hard link having two, by what the name leads to."""
+    if os.path.realpath(path) in read:
+        return True
+    with suppress(OSError):
+        return any(path.samefile(other) for other in read if _exists(other))
+    return False
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,7 @@ class View:
         problems = [
             Problem("output-is-input", None, f"{option} {path}: the mapping reads this file")
             for option, path in (("--output", self.output), ("--save", self.save))
-            if path is not None and _plain(path) and os.path.realpath(path) in read
+            if path is not None and _plain(path) and _is_one_of(path, read)
         ]
         if problems:
             raise InputError(problems)
@@ -120,6 +137,8 @@ class View:
         if self.quiet:
             from drybill.report.quiet import render_quiet
 
+            for notice in document.notices:  # a cron job that forgets must not do so silently
+                talk(f"drybill: {notice}")
             return render_quiet(document)
         if self.format is Format.JSON:
             from drybill.report.json import render_json
