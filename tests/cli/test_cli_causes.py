@@ -77,3 +77,11 @@ def test_would_write_is_false_while_a_run_guard_stops_apply(tmp_path: Path) -> N
         row = desk.rows()["L"]
         assert (row["bucket"], row["would_write"]) == ("change", would)
         assert [g["name"] for g in desk.diff()["guards"]] == ([] if would else ["money"])
+
+
+def test_a_filter_shows_the_quiet_rows_that_it_names(tmp_path: Path) -> None:
+    lines = "line_id,agreement_id,product,quantity,unit_price\nF,A,FW,1,50\nL,A,SEAT,3,2"
+    table = desk(tmp_path, lines=lines, v="customer_id,sku,quantity\nc,seat,5")
+    assert set(table.rows()) == {"F", "L"}
+    assert set(table.rows("--bucket", "fixed")) == {"F"}
+    assert set(table.rows("--product", "SEAT")) == {"L"}

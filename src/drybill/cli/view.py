@@ -107,7 +107,12 @@ class View:
 
         hidden = None
         if selection:
-            plan, left_out = narrow(plan, selection)
+            quiet_rows = {
+                key: [row for row in rows if selection.keeps(row)]
+                for key, rows in quiet_rows.items()
+            }
+            shown = quiet_rows if self.all_rows or self.invoices else {}
+            plan, left_out = narrow(plan, selection, shown)
             filters = tuple(f"--{name} {value}" for name, value in plan.options)
             hidden = Hidden(rows=left_out.rows, filters=filters, money=left_out.money)
         document = Document(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 
@@ -17,6 +17,8 @@ from drybill.billing.row import IgnoredUsage, Row, UnmappedUsage
 from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem
 from drybill.plan.plan import Plan
+
+QuietKey = tuple[str, str, str, str]  # psa, root agreement, currency, invoice date
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -82,8 +84,13 @@ class HiddenRows(Struct, frozen=True, kw_only=True):
     money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences)
 
 
-def narrow(plan: Plan, selection: Selection) -> tuple[Plan, HiddenRows]:
-    """The plan as it is shown: rows that the selection leaves out are hidden, totals stay whole."""
+def narrow(
+    plan: Plan, selection: Selection, quiet: Mapping[QuietKey, Sequence[Row]]
+) -> tuple[Plan, HiddenRows]:
+    """The plan as it is shown: rows that the selection leaves out are hidden, totals stay whole.
+
+    `quiet` are the unchanged and fixed rows that will be shown, already narrowed.
+    """
     hidden = 0
     money: dict[str, Decimal] = {}
     invoices = []
@@ -94,7 +101,13 @@ def narrow(plan: Plan, selection: Selection) -> tuple[Plan, HiddenRows]:
                 hidden += 1
                 moved = abs(row.difference)
                 money[row.currency] = EXACT.add(money.get(row.currency, Decimal(0)), moved)
-        if kept:
+        key = (
+            invoice.psa,
+            invoice.agreement_id,
+            invoice.currency,
+            invoice.invoice_date.isoformat(),
+        )
+        if kept or quiet.get(key):
             invoices.append(replace(invoice, rows=kept))
     unmapped = tuple(use for use in plan.unmapped if selection.keeps_use(use))
     ignored = tuple(use for use in plan.ignored if selection.keeps_use(use))
