@@ -304,3 +304,28 @@ def test_output_never_overwrites_an_input_by_another_name(desk: Desk) -> None:
     said = drybill("diff", desk.mapping, *AS_OF, "--output", str(other))
     assert said.code == Exit.USAGE
     assert desk.lines == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("status", "cancelled", "status: planned active, found cancelled"),
+        ("end_date", "2026-12-20", "end_date: planned nothing, found 2026-12-20"),
+        ("bill_to", "252", "bill_to: planned nothing, found 252"),
+        ("parent_agreement_id", "B", "parent_id: planned nothing, found B"),
+        ("cycle", "annual", "cycle: planned monthly, found annual"),
+    ],
+)
+def test_a_line_whose_agreement_changed_its_terms_is_refused(
+    desk: Desk, column: str, value: str, says: str
+) -> None:
+    plan = desk.plan()
+    path = desk.folder / "agreements.csv"
+    header, *rows = path.read_text("utf-8").splitlines()
+    changed = [f"{row},{value if row.startswith('A,') else ''}" for row in rows]
+    path.write_text("\n".join([f"{header},{column}", *changed]) + "\n", "utf-8")
+    before = [line for line in desk.lines.splitlines() if ",A," in line]
+    said = desk.apply(plan)
+    assert said.code == Exit.APPLIED_IN_PART
+    assert said.err.count(says) == 2  # the raise and the new line
+    assert [line for line in desk.lines.splitlines() if ",A," in line] == before

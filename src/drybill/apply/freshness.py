@@ -60,11 +60,12 @@ def refuse_moved_invoice(plan: Plan, readings: Mapping[str, Reading]) -> None:
         agreement = agreements.get((row.psa, row.agreement_id))
         if agreement is None:
             problems.append(f"agreement {row.agreement_id} is not there any more")
-        elif observed is not None and agreement.next_period_start != observed.next_period_start:
-            problems.append(
-                f"agreement {row.agreement_id}: next period planned "
-                f"{observed.next_period_start}, found {agreement.next_period_start}"
-            )
+        elif observed is not None:
+            planned, found = observed.agreement.next_period_start, agreement.next_period_start
+            if planned != found:
+                problems.append(
+                    f"agreement {row.agreement_id}: next period planned {planned}, found {found}"
+                )
     if problems:
         fix = "the invoice has been issued; run drybill diff again"
         raise RefusedError(
@@ -80,20 +81,13 @@ def moved(row: Row, reading: Reading, around: Reading) -> str:
     agreement = _agreements({row.psa: reading}).get((row.psa, row.agreement_id))
     if agreement is None or row.observed is None:
         return "the agreement is not there any more"
-    if agreement.next_period_start != row.observed.next_period_start:
-        planned, found = row.observed.next_period_start, agreement.next_period_start
-        return f"next period: planned {planned}, found {found}"
     if row.change == "create":
-        return _owner_moved(row.observed, agreement) or _billed_already(row, agreement, around)
+        there = replace(row.observed, agreement=agreement.terms)
+        return _differences(row.observed, there) or _billed_already(row, agreement, around)
     segment_found = find(row, reading)
     if segment_found is None:
         return f"line {row.line_id} is not there any more"
     return _differences(row.observed, observed(segment_found, agreement))
-
-
-def _owner_moved(planned: Observed, agreement: Agreement) -> str:
-    found = replace(planned, company_id=agreement.company_id, currency=agreement.currency)
-    return _differences(planned, found)
 
 
 def _billed_already(row: Row, agreement: Agreement, reading: Reading) -> str:
@@ -135,10 +129,8 @@ def not_as_planned(row: Row, segment: Segment) -> str:
         segment.billing.value,
         segment.included,
         row.observed.updated_at,
-        row.observed.next_period_start,
-        row.observed.company_id,
-        row.observed.currency,
         segment.product,
+        row.observed.agreement,
     )
     return _differences(meant_now, found)
 
@@ -158,7 +150,7 @@ def _differences(planned: Observed, found: Observed) -> str:
         return ""
     from deepdiff import DeepDiff
 
-    difference = DeepDiff(asdict(planned), asdict(found))
+    difference = DeepDiff(_flat(planned), _flat(found))
     said = []
     for kind in ("values_changed", "type_changes"):
         for path, change in sorted(difference.get(kind, {}).items()):
@@ -166,6 +158,10 @@ def _differences(planned: Observed, found: Observed) -> str:
             old, new = _text(change["old_value"]), _text(change["new_value"])
             said.append(f"{name}: planned {old}, found {new}")
     return "; ".join(said)
+
+
+def _flat(observed: Observed) -> dict[str, object]:
+    return {**asdict(observed), **asdict(observed.agreement), "agreement": None}
 
 
 def _text(value: object) -> str:

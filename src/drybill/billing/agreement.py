@@ -46,6 +46,22 @@ class Billing(StrEnum):
     DO_NOT_BILL = "do_not_bill"
 
 
+class Terms(Struct, frozen=True):
+    """What of an agreement decides on whose invoice its lines stand, and for which days."""
+
+    company_id: str
+    currency: str
+    next_period_start: date
+    status: Status
+    end_date: date | None
+    cycle: Cycle
+    timing: Timing
+    prorate: bool
+    day_basis: DayBasis
+    parent_id: str | None
+    bill_to: str | None
+
+
 class Agreement(Struct, frozen=True):
     """One agreement as the PSA keeps it. Ids are the PSA's, as text."""
 
@@ -69,6 +85,22 @@ class Agreement(Struct, frozen=True):
     parent_id: str | None = None
     bill_to: str | None = None  # company that pays, when it is another one
     rounding: Rounding = Rounding()
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(
+            self.company_id,
+            self.currency,
+            self.next_period_start,
+            self.status,
+            self.end_date,
+            self.cycle,
+            self.timing,
+            self.prorate,
+            self.day_basis,
+            self.parent_id,
+            self.bill_to,
+        )
 
 
 class Segment(Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from drybill.billing.agreement import Terms
 from drybill.billing.quantity import Quantity
 
 ChangeField = Literal["increase", "decrease", "create", "end"]
@@ -30,7 +31,7 @@ class Change(Struct, frozen=True):
 class Observed(Struct, frozen=True):
     """What the plan saw of a line and what apply must find again.
 
-    Of a line to create only `next_period_start` is known.
+    Of a line to create only its agreement is known.
     """
 
     quantity: Quantity
@@ -40,10 +41,8 @@ class Observed(Struct, frozen=True):
     billing: str
     included: Decimal
     updated_at: str
-    next_period_start: date  # of the line's agreement: the invoice that was projected
-    company_id: str  # of the agreement: a line of somebody else is another line
-    currency: str  # of the agreement
-    product: str = ""  # the PSA's id
+    product: str  # the PSA's id; empty for a line to create
+    agreement: Terms  # a line of somebody else, or on another invoice, is another line
 
 
 class WriteStep(Struct, frozen=True):

@@ -84,9 +84,8 @@ def new_row(
             billing="",
             included=ZERO,
             updated_at="",
-            next_period_start=agreement.next_period_start,
-            company_id=agreement.company_id,
-            currency=agreement.currency,
+            product="",
+            agreement=agreement.terms,
         ),
     )
     _take(row, product, number)
@@ -201,8 +200,6 @@ def observed(segment: Segment, agreement: Agreement) -> Observed:
         segment.billing.value,
         segment.included,
         segment.updated_at,
-        agreement.next_period_start,
-        agreement.company_id,
-        agreement.currency,
         segment.product,
+        agreement.terms,
     )
