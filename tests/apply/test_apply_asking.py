@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scene import LINES
+from scene import FILES, LINES, MAPPING
 
 from command import AS_OF, Desk, drybill
 from drybill.errors import Exit
@@ -187,3 +187,35 @@ def stamps(folder: Path) -> dict[str, tuple[bytes, int]]:
         for path in files
         if path.relative_to(folder).parts[0] not in ("state", "out")
     }
+
+
+# What happens while the question stands
+
+
+@pytest.mark.parametrize("meanwhile", ["another apply", "no writes", "a broken mapping"])
+def test_what_changes_while_the_question_stands_stops_the_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    from drybill.cli import applying
+
+    toml = MAPPING.replace("to_zero = true", "to_zero = true\nrun = { rows = 3 }")
+    desk = Desk(tmp_path, toml.replace("rows = 3", "rows = 3, percent_of_rows = 0"), **FILES)
+    first, second = desk.plan("--client", "250"), desk.plan("--client", "251", "--client", "252")
+    mapping = desk.folder / "mapping.toml"
+    real = applying._confirm
+    lines: list[str] = []
+
+    def while_asked(*words: object) -> None:
+        monkeypatch.setattr(applying, "_confirm", real)
+        if meanwhile == "another apply":
+            assert desk.apply(first).code == Exit.DONE
+        elif meanwhile == "no writes":
+            mapping.write_text(mapping.read_text("utf-8").replace('"decrease", ', ""), "utf-8")
+        else:
+            mapping.write_text("[", "utf-8")
+        lines.append(desk.lines)
+
+    monkeypatch.setattr(applying, "_confirm", while_asked)
+    said = desk.apply(second)
+    assert said.code == (Exit.USAGE if meanwhile == "a broken mapping" else Exit.REFUSED)
+    assert desk.lines == lines[0]

@@ -49,7 +49,7 @@ def fill(journal: Journal, runs: int = 2) -> list[str]:
     for number in range(runs):
         with journal.batch():
             run = journal.start_run("mapping.toml", NOW, {"arguments": ["diff"]})
-            journal.register_plan(run, f"{number}abc", b"plan %d" % number, None, NOW)
+            journal.register_plan(run, f"{number}abc", b"plan %d" % number, None, NOW, {})
             journal.attach(run, "explain", b"words")
             journal.end_run(run, 0, {"rows": number})
         ids.append(run)
@@ -309,9 +309,9 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 def test_plans_are_found_by_unique_prefix_of_digest_or_run(journal: Journal) -> None:
     times = [NOW, NOW + timedelta(hours=1)]
     run, other = (journal.start_run("a", NOW, {}), journal.start_run("b", NOW, {}))
-    journal.register_plan(run, "ff01", b"one", None, times[0])
-    journal.register_plan(other, "ff02", b"two", "ff01", times[0])
-    journal.register_plan(other, "ff02", b"two", "ff01", times[1])
+    journal.register_plan(run, "ff01", b"one", None, times[0], {})
+    journal.register_plan(other, "ff02", b"two", "ff01", times[0], {})
+    journal.register_plan(other, "ff02", b"two", "ff01", times[1], {})
     assert journal.plan("FF01").content == b"one"
     assert journal.plan(run).digest == "ff01"
     newest = journal.plan("ff02")

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from drybill.apply.freshness import find, moved, not_as_planned, refuse_moved_invoice
+from drybill.apply.permission import refuse_other_steps
 from drybill.billing.change import WriteStep
 from drybill.billing.row import Row
 from drybill.errors import DrybillError, Exit
@@ -41,6 +42,7 @@ def execute(
     settings: Mapping[str, Mapping[str, object]],
     journal: Journal,
     run: str,
+    permit_again: Callable[[], None],
     tell: Callable[[Outcome], None],
 ) -> list[Outcome]:
     """Writes the plan's lines, one after the other, and tells each outcome as it is known.
@@ -48,16 +50,20 @@ def execute(
     Once a line was begun nothing but an interruption raises: the others go on, and where the
     journal fails they are skipped, because nothing may be written that cannot be told.
 
+    `permit_again` raises what stands against the plan. It is called once no other run can write:
+    what was true at the question may not be true any more.
+
     Raises:
         LockedError: another run writes to one of the PSAs.
-        RefusedError: the next invoice of a line is not the one projected; nothing was written.
+        RefusedError: the next invoice of a line is not the one projected, a step is not the one
+            of the change shown, or what `permit_again` says; nothing was written.
         InputError, UnreachableError: a PSA cannot be read; nothing was written.
     """
     writers = {
         name: adapter_of(name, settings[name]).writer(readers[name])
         for name in {row.psa for row in plan.writes}
     }
-    return asyncio.run(_execute(plan, digest, readers, writers, journal, run, tell))
+    return asyncio.run(_execute(plan, digest, readers, writers, journal, run, permit_again, tell))
 
 
 async def _execute(
@@ -67,16 +73,19 @@ async def _execute(
     writers: Mapping[str, PsaWriter],
     journal: Journal,
     run: str,
+    permit_again: Callable[[], None],
     tell: Callable[[Outcome], None],
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     with ExitStack() as locks:
         held = {name: locks.enter_context(writer) for name, writer in sorted(writers.items())}
+        permit_again()
         readings: dict[str, Reading] = {}
         for name in held:
             ids = frozenset(row.agreement_id for row in plan.writes if row.psa == name)
             readings[name] = await readers[name].read_lines(ids)
         refuse_moved_invoice(plan, readings)
+        refuse_other_steps(plan, readers)
         stopped = ""
         payers = {row.id: invoice.client_id for invoice in plan.invoices for row in invoice.rows}
         for row in plan.writes:

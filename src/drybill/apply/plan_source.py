@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct
 
 from drybill.errors import InputError, Place, Problem, RefusedError
-from drybill.journal import Journal
+from drybill.journal import Journal, RegisteredPlan
 from drybill.plan.content import PlanDamaged, decode, digest_of, encode
 from drybill.plan.plan import Plan
 
@@ -26,6 +28,12 @@ class FoundPlan(Struct, frozen=True):
     content: bytes
     created: datetime
     mapping: str  # identity of the mapping; empty for a foreign plan
+    instances: Mapping[str, str]  # PSA name -> which PSA that was; empty for a foreign plan
+
+    @property
+    def foreign(self) -> bool:
+        """No run of this journal registered it."""
+        return not self.mapping
 
 
 class PlanFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,9 +77,11 @@ def find_plan(named: str, journal: Journal, trust: str | None) -> FoundPlan:
         raise InputError(
             [Problem("plan-unreadable", None, f"plan {registered.digest[:8]}: {error}")]
         ) from None
-    return FoundPlan(
-        plan, registered.digest, registered.content, registered.created, registered.mapping
-    )
+    return _registered(plan, registered.content, registered)
+
+
+def _registered(plan: Plan, content: bytes, known: RegisteredPlan) -> FoundPlan:
+    return FoundPlan(plan, known.digest, content, known.created, known.mapping, known.instances)
 
 
 def _is_file(path: Path) -> bool:
@@ -112,14 +122,25 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
         registered = journal.plan(digest)
     except InputError:
         if trust == digest:
-            created = file.created
-            if created.tzinfo is None:
-                created = created.replace(tzinfo=UTC)
-            return FoundPlan(plan, digest, canonical, created, "")
+            return FoundPlan(plan, digest, canonical, _created(file.created, plan), "", {})
         summary = "no run of this machine's journal made this plan"
         fix = f"check where it comes from; then: --trust {digest}"
         raise RefusedError([Problem("plan-foreign", place, summary, fix)]) from None
-    return FoundPlan(plan, digest, canonical, registered.created, registered.mapping)
+    return _registered(plan, canonical, registered)
+
+
+def _created(said: datetime, plan: Plan) -> datetime:
+    """When a foreign plan was made, at the latest: the file's word stands outside the digest, so
+    that it counts within the day that the plan speaks of only.
+
+    Raises PlanDamaged.
+    """
+    try:
+        zone = ZoneInfo(plan.timezone)
+        last = datetime.combine(plan.today + timedelta(days=1), time.min, zone)
+    except (OverflowError, ValueError, ZoneInfoNotFoundError, OSError):
+        raise PlanDamaged("it has no day in a time zone") from None
+    return min(said if said.tzinfo else said.replace(tzinfo=UTC), last)
 
 
 def _check_numbers(value: object) -> None:

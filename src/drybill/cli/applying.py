@@ -5,33 +5,32 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from drybill.cli.screen import ReaderGone, on_terminal, talk
-from drybill.errors import DrybillError, Exit, InputError, Problem, RefusedError
+from drybill.errors import DrybillError, Exit, InputError, Problem
 
 if TYPE_CHECKING:
     from drybill.apply.execute import Outcome
+    from drybill.apply.plan_source import FoundPlan
     from drybill.flow.run import Request
     from drybill.journal import Journal
     from drybill.mapping.load import Mapping as MappingFile
-    from drybill.plan.plan import Plan
     from drybill.psa.port import PsaReader
 
 
 def apply_plan(
-    plan: Plan,
-    digest: str,
-    created: datetime,
+    found: FoundPlan,
     mapping: MappingFile,
     readers: Mapping[str, PsaReader],
     journal: Journal,
     run: str,
     request: Request,
-    now: datetime,
 ) -> Exit:
     """Writes a plan's lines, each with its outcome; the exit code says how it went.
+
+    What stands against the plan is asked twice: before the question, and when all locks are held.
 
     Raises:
         InputError: the number was not typed.
@@ -40,23 +39,31 @@ def apply_plan(
     """
     from drybill.apply.execute import execute, exit_for
     from drybill.apply.permission import permit
-    from drybill.flow.memory import recent_writes
+    from drybill.flow.memory import highest, recent_writes
+    from drybill.mapping.load import load
     from drybill.report.apply_result import render_end, render_outcome
 
+    plan, digest = found.plan, found.digest
     if not plan.writes:
         talk("Nothing was written: no line of this plan can be written.")
         return Exit.DONE
-    instances = [reader.instance for reader in readers.values()]
-    recent = recent_writes(journal, instances, now, digest)
-    permit(plan, created, now, mapping.digest, mapping.policy.guards, recent, request.allowances)
-    used = {row.psa for row in plan.writes}
-    targets = {name: target for name, target in plan.targets if name in used}
-    if targets != {name: readers[name].target for name in used if name in readers}:
-        fix = "run drybill diff again, with this mapping"
-        problem = Problem("other-target", None, "the plan was made for another PSA", fix)
-        raise RefusedError([problem])
-    where = f"{', '.join(sorted(targets.values()))} of {mapping.path.resolve()}"
-    _confirm(plan, digest, created, now, where)
+
+    def ask(mapping: MappingFile) -> None:
+        now = datetime.now(UTC)
+        permit(
+            found,
+            now,
+            mapping.digest,
+            mapping.policy,
+            readers,
+            highest(journal, mapping, plan.today),
+            recent_writes(journal, [reader.instance for reader in readers.values()], now, digest),
+            request.allowances,
+        )
+
+    ask(mapping)
+    targets = sorted({readers[row.psa].target for row in plan.writes})
+    _confirm(found, f"{', '.join(targets)} of {mapping.path.resolve()}")
     told: list[Outcome] = []
 
     def tell(outcome: Outcome) -> None:
@@ -64,7 +71,9 @@ def apply_plan(
         talk(render_outcome(outcome))
 
     try:
-        outcomes = execute(plan, digest, readers, mapping.psas, journal, run, tell)
+        outcomes = execute(
+            plan, digest, readers, mapping.psas, journal, run, lambda: ask(load(mapping.path)), tell
+        )
     except KeyboardInterrupt:
         talk(f"stopped after {len(told)} of {len(plan.writes)} lines: drybill runs show {run}")
         raise
@@ -89,16 +98,16 @@ def ended(journal: Journal, run: str) -> Iterator[None]:
         raise
 
 
-def _confirm(plan: Plan, digest: str, created: datetime, now: datetime, where: str) -> None:
+def _confirm(found: FoundPlan, where: str) -> None:
     """The number of lines, typed. Without a terminal the plan's id on the command line says it."""
     from drybill.report.words import moves
 
-    count = len(plan.writes)
-    minutes = max(int((now - created).total_seconds() // 60), 0)
+    count = len(found.plan.writes)
+    minutes = max(int((datetime.now(UTC) - found.created).total_seconds() // 60), 0)
     age = "just made" if minutes == 0 else f"{minutes} min old"
     lines = "1 line" if count == 1 else f"{count} lines"
-    told = f"{lines}, {moves(plan.writes)} -> {where}"
-    talk(f"plan {digest[:8]} is what you saw, {age}. {told}")
+    told = f"{lines}, {moves(found.plan.writes)} -> {where}"
+    talk(f"plan {found.digest[:8]} is what you saw, {age}. {told}")
     if not on_terminal():
         return
     talk(f"Type {count} to write: ", end="")

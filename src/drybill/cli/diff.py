@@ -151,11 +151,13 @@ def _fresh(
     now: datetime,
 ) -> Exit:
     """A new run: its plan is registered before anything is shown."""
+    from drybill.apply.plan_source import FoundPlan
     from drybill.cli.applying import apply_plan, ended
     from drybill.cli.mapping import chosen as chosen_mapping
     from drybill.cli.screen import open_journal
     from drybill.errors import worst
     from drybill.flow.dry_run import dry_run, exit_code
+    from drybill.flow.memory import identity
     from drybill.mapping.load import load
 
     path = chosen_mapping(argument)
@@ -183,9 +185,10 @@ def _fresh(
             summary: dict[str, object] = {"buckets": dict(run.plan.buckets)}
             if apply:
                 readers = run.fetched.readers
-                written = apply_plan(
-                    run.plan, run.digest, now, mapping, readers, journal, run.run, request, now
-                )
+                instances = {name: reader.instance for name, reader in readers.items()}
+                plan, scope = run.plan, identity(path)
+                found = FoundPlan(plan, run.digest, run.content, now, scope, instances)
+                written = apply_plan(found, mapping, readers, journal, run.run, request)
                 code, summary = worst([code, written]), {**summary, "applied": run.digest}
         journal.end_run(run.run, code, summary)
     return code
@@ -202,6 +205,8 @@ def _earlier(
     now: datetime,
 ) -> Exit:
     """A plan that was made before: shown again, or applied as it was shown."""
+    from msgspec.structs import replace
+
     from drybill.apply.plan_source import find_plan
     from drybill.cli.applying import apply_plan, ended
     from drybill.cli.mapping import chosen as chosen_mapping
@@ -236,10 +241,12 @@ def _earlier(
             if chosen[0] or chosen[1]:
                 plan = child(plan, digest, chosen, mapping, recent, request)
                 content = encode(plan)
-                journal.register_plan(run, digest_of(content), content, digest, found.created)
-                digest = digest_of(content)
+                parent, digest = digest, digest_of(content)
+                instances = found.instances or {n: each.instance for n, each in readers.items()}
+                journal.register_plan(run, digest, content, parent, found.created, instances)
+                found = replace(found, plan=plan, digest=digest, content=content)
             code = exit_code(plan, view.exit_code)
-            view.save_plan(encode(plan), digest, found.created, run)
+            view.save_plan(found.content, digest, found.created, run)
             view.show(
                 plan,
                 run=run if not notices else "",
@@ -253,9 +260,7 @@ def _earlier(
                 applying=apply,
             )
             if apply:
-                written = apply_plan(
-                    plan, digest, found.created, mapping, readers, journal, run, request, now
-                )
+                written = apply_plan(found, mapping, readers, journal, run, request)
                 code = worst([code, written])
         journal.end_run(run, code, {"applied": digest} if apply else {})
     return code

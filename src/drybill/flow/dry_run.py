@@ -73,16 +73,17 @@ def dry_run(
     plan = computed.plan
     content = encode(plan)
     digest = digest_of(content)
+    instances = {name: reader.instance for name, reader in fetched.readers.items()}
     with journal.batch():
         run = journal.start_run(identity(mapping.path), as_of, facts)
         record_allowances(journal, run, request)
-        journal.register_plan(run, digest, content, None, now)
+        journal.register_plan(run, digest, content, None, now, instances)
         remember(journal, run, computed, fetched)
         if chosen[0] or chosen[1]:
             plan = child(plan, digest, chosen, mapping, past.recent, request)
             parent, content = digest, encode(plan)
             digest = digest_of(content)
-            journal.register_plan(run, digest, content, parent, now)
+            journal.register_plan(run, digest, content, parent, now, instances)
     return DryRun(
         run=run,
         plan=plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -54,6 +55,12 @@ def recall(
         absent_since=absent,
         recent=recent_writes(journal, [r.instance for r in fetched.readers.values()], now),
     )
+
+
+def highest(journal: Journal, mapping: MappingFile, today: date) -> Mapping[str, Decimal]:
+    """Row -> highest quantity of the last 35 days: what a fall is measured from."""
+    until = moment(today, mapping.policy.timezone)
+    return journal.history.highest(identity(mapping.path), until)
 
 
 def recent_writes(

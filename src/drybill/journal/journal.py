@@ -55,6 +55,7 @@ class RegisteredPlan(Struct, frozen=True):
     created: datetime
     parent: str | None
     content: bytes | None
+    instances: Mapping[str, str]  # PSA name -> which PSA that was when the plan was made
 
 
 class Journal:
@@ -167,7 +168,13 @@ class Journal:
     # Plans and attachments
 
     def register_plan(
-        self, run: str, digest: str, content: bytes, parent: str | None, created: datetime
+        self,
+        run: str,
+        digest: str,
+        content: bytes,
+        parent: str | None,
+        created: datetime,
+        instances: Mapping[str, str],
     ) -> int:
         """Keeps a plan's bytes under its own digest; the newest registration counts."""
         with self.batch():
@@ -176,6 +183,7 @@ class Journal:
                 "content": entries.store(self._database, content),
                 "parent": parent,
                 "created": created,
+                "instances": dict(instances),
             }
             seq = self.record(run, "plan", body)
             self._database.write(
@@ -300,6 +308,7 @@ class Journal:
             created=self._database.moment(body["created"]) if body else entry.at,
             parent=body.get("parent"),
             content=entries.load(self._database, body["content"]) if body else None,
+            instances=body.get("instances", {}),
         )
 
 

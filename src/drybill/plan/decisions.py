@@ -59,25 +59,38 @@ def plan_writes(rows: Iterable[Row], writers: Mapping[str, PlanWrite | None]) ->
             continue
         if row.quantity_after is UNKNOWN:
             continue
-        line = row.pieces_before[-1].line_id if row.pieces_before else ""
-        answer = plan_write(
-            Change(
-                row.change,
-                row.agreement_id,
-                row.product,
-                line,
-                row.quantity_after,
-                row.effective,
-                row.unit_price if row.change == "create" else None,
-                row.description if row.change == "create" else "",
-                row.id,
-            )
-        )
+        answer = plan_write(change_of(row))
         if isinstance(answer, Refusal):
             hold(row)
             row.reasons = (Reason(answer.code, answer.detail), *row.reasons)
         else:
             row.steps_to_write = answer
+
+
+def change_of(row: Row) -> Change:
+    """What a difference would make true of its line. Raises ValueError for a row without one."""
+    if row.change is None or row.effective is None or row.quantity_after is UNKNOWN:
+        raise ValueError(f"row {row.id} is no difference")
+    return Change(
+        row.change,
+        row.agreement_id,
+        row.product,
+        row.pieces_before[-1].line_id if row.pieces_before else "",
+        row.quantity_after,
+        row.effective,
+        row.unit_price if row.change == "create" else None,
+        row.description if row.change == "create" else "",
+        row.id,
+    )
+
+
+def not_switched_on(row: Row, switches: WriteSwitches) -> str:
+    """Why the mapping does not let this difference be written; empty: it does."""
+    if row.change not in switches.fields:
+        return "SWITCH_OFF"
+    if not switches.all_clients and (row.psa, row.client_id) not in switches.clients:
+        return "CLIENT_NOT_WRITABLE"
+    return ""
 
 
 def switch(rows: Iterable[Row], switches: WriteSwitches, selected: Collection[str] | None) -> None:
@@ -93,10 +106,8 @@ def switch(rows: Iterable[Row], switches: WriteSwitches, selected: Collection[st
             row.reasons += (Reason("USAGE_NOT_FINAL"),)
         elif row.held_by:
             pass
-        elif row.change not in switches.fields:
-            row.held_by = "SWITCH_OFF"
-        elif not switches.all_clients and (row.psa, row.client_id) not in switches.clients:
-            row.held_by = "CLIENT_NOT_WRITABLE"
+        elif held := not_switched_on(row, switches):
+            row.held_by = held
         elif selected is not None and row.id not in selected:
             row.held_by = "NOT_SELECTED"
         row.would_write = not row.held_by and bool(row.steps_to_write)

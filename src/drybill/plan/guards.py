@@ -108,9 +108,7 @@ def guard_rows(
         if not row.bucket.differs:
             continue
         found = [
-            *_limits(row, product_limits.get(row.product_key, limits.row), highest),
-            *_to_zero(row, limits),
-            *_commitment(row),
+            *row_verdicts(row, product_limits.get(row.product_key, limits.row), limits, highest),
             *_renames(row, names),
             *_overdue(row, overdue),
         ]
@@ -124,6 +122,18 @@ def guard_rows(
                 *(Reason(_CODES[v.name], _detail(v)) for v in stopping),
                 *row.reasons,
             )
+
+
+def row_verdicts(
+    row: Row, own: RowLimits, limits: GuardLimits, highest: Mapping[str, Decimal]
+) -> Iterable[Verdict]:
+    """What the row itself says against its difference, whatever else the run has seen.
+
+    `own` are the limits of its product, or the mapping's.
+    """
+    yield from _limits(row, own, highest)
+    yield from _to_zero(row, limits)
+    yield from _commitment(row)
 
 
 def _limits(row: Row, limits: RowLimits, highest: Mapping[str, Decimal]) -> Iterable[Verdict]:

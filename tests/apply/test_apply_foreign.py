@@ -1,0 +1,193 @@
+"""A plan that another machine made, or that somebody wrote: trusted by its digest, and only in
+what the mapping, the guards and the PSA's adapter let any plan do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scene import FILES, LINES, MAPPING
+
+from command import Desk, Said, drybill
+from drybill.errors import Exit
+from drybill.plan.content import decode, digest_of, encode
+
+# Of a day to come, so that a plan of any today is not overdue.
+LATE = {**FILES, "agreements": FILES["agreements"].replace("2026-12-01", "2126-12-01")}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, MAPPING, **LATE)
+
+
+def saved(desk: Desk, *words: str) -> Path:
+    file = desk.folder / "plan.json"
+    said = drybill("diff", desk.mapping, "--save", str(file), "--format", "json", *words)
+    assert said.code == Exit.DONE, said.err
+    return file
+
+
+def forged(
+    file: Path,
+    change: Callable[[dict[str, dict[str, Any]], dict[str, Any]], None] = lambda _, __: None,
+    created: datetime | None = None,
+) -> str:
+    """Changes the file's rows (by line id or product) and gives it a digest that fits."""
+    content = json.loads(file.read_text("utf-8"))
+    rows = {
+        row["line_id"] or row["product"]: row
+        for invoice in content["plan"]["invoices"]
+        for row in invoice["rows"]
+    }
+    change(rows, content["plan"])
+    plan = encode(decode(json.dumps(content["plan"]).encode()))
+    digest = digest_of(plan)
+    content |= {"plan": json.loads(plan), "digest": digest}
+    if created is not None:
+        content["created"] = created.isoformat()
+    file.write_text(json.dumps(content), "utf-8")
+    return digest
+
+
+def trusted(desk: Desk, file: Path, digest: str, *words: str) -> Said:
+    return drybill(
+        "diff", desk.mapping, "--plan", str(file), "--apply", "--trust", digest, *words
+    )  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From here on we are on another machine, whose journal knows no plan."""
+
+    def go() -> None:
+        monkeypatch.setenv("DRYBILL_STATE", str(tmp_path / "another machine"))
+
+    return go
+
+
+def test_a_plan_of_another_machine_is_written_once_its_digest_is_named(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    file = saved(desk)
+    digest = json.loads(file.read_text("utf-8"))["digest"]
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert said.code == Exit.DONE, said.err
+    assert desk.lines != LINES
+
+
+def _step(row: dict[str, Any], **values: str) -> None:
+    row["steps_to_write"][0]["values"] = [[name, value] for name, value in values.items()]
+
+
+def _other_line(row: dict[str, Any], line: str) -> None:
+    row["steps_to_write"][0]["line_id"] = line
+
+
+FORGERIES: dict[str, tuple[Callable[[dict[str, dict[str, Any]]], object], str]] = {
+    "a price": (lambda rows: _step(rows["L1"], quantity="13", unit_price="9"), "other-steps"),
+    "another line": (lambda rows: _other_line(rows["L1"], "L4"), "other-steps"),
+    "another quantity": (lambda rows: _step(rows["L1"], quantity="14"), "other-steps"),
+    "no step": (lambda rows: rows["L1"].update(steps_to_write=[]), "other-steps"),
+    "another product": (lambda rows: rows["L1"].update(product="AV"), "contradicts"),
+    "another client": (lambda rows: rows["L1"].update(client_id="252"), "contradicts"),
+    "another currency": (lambda rows: rows["L1"].update(currency="JPY"), "contradicts"),
+    "a fall called a raise": (lambda rows: rows["L2"].update(change="increase"), "contradicts"),
+    "an unknown quantity": (lambda rows: rows["L1"].update(quantity_before=None), "contradicts"),
+    "a negative one": (lambda rows: rows["L2"].update(quantity_after="-3"), "contradicts"),
+    "the past": (lambda rows: rows["L1"].update(effective="2020-01-01"), "contradicts"),
+    "a price of a new line": (lambda rows: rows["AV"].update(unit_price="31.00"), "contradicts"),
+    "a blocked row": (lambda rows: rows["L1"].update(bucket="blocked"), "contradicts"),
+    "a product of no mapping": (lambda rows: rows["L1"].update(product_key="X"), "contradicts"),
+    "a leap": (lambda rows: _leap(rows["L1"]), "guard-row-units"),
+}
+
+
+def _leap(row: dict[str, Any]) -> None:
+    row["quantity_after"] = "500"
+    row["steps_to_write"][0] |= {
+        "values": [["quantity", "500"]],
+        "says": "line L1: quantity 500",
+    }
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_trust_does_not_reach_beyond_what_a_run_may_write(
+    desk: Desk, elsewhere: Callable[[], None], name: str
+) -> None:
+    change, code = FORGERIES[name]
+    file = saved(desk)
+    digest = forged(file, lambda rows, _: change(rows) and None)
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES), said.err
+    assert code in said.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "held"),
+    [
+        ('"increase", "decrease"', '"increase"', "SWITCH_OFF"),
+        ("all_clients = true", 'clients = ["251", "252"]', "CLIENT_NOT_WRITABLE"),
+    ],
+)
+def test_trust_does_not_go_around_the_switches(
+    tmp_path: Path, elsewhere: Callable[[], None], old: str, new: str, held: str
+) -> None:
+    desk = Desk(tmp_path, MAPPING, **LATE)
+    file = saved(desk)
+    assert old in MAPPING
+    Desk(tmp_path, MAPPING.replace(old, new), **LATE)
+    now = drybill("diff", desk.mapping, "--format", "json").out
+    mapping_digest = json.loads(now)["run"]["mapping_digest"]
+    digest = forged(file, lambda _, plan: plan.update(mapping_digest=mapping_digest))
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+    assert f"({held})" in said.err
+
+
+def test_an_old_plan_is_not_revived_by_its_label(desk: Desk, elsewhere: Callable[[], None]) -> None:
+    """`created` stands outside the digest; the day that a plan speaks of stands inside."""
+    now = datetime.now(UTC)
+    old = saved(desk, "--as-of", (now - timedelta(days=3)).date().isoformat())
+    digest = forged(old, created=now)
+    elsewhere()
+    said = trusted(desk, old, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+    assert "plan-expired" in said.err
+
+
+def test_a_foreign_plan_of_a_day_to_come_is_refused(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    day = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    file = saved(desk, "--as-of", day)
+    elsewhere()
+    said = trusted(desk, file, json.loads(file.read_text("utf-8"))["digest"])
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+    assert f"the plan speaks of {day}, which is to come" in said.err
+
+
+def test_a_plan_is_written_to_the_psa_that_it_was_made_for(desk: Desk) -> None:
+    """The same name may lead to another file by now."""
+    lines = desk.folder / "lines.csv"
+    first, second = (lines.with_name(name) for name in ("first.csv", "second.csv"))
+    for copy in (first, second):
+        copy.write_bytes(lines.read_bytes())
+    lines.unlink()
+    lines.symlink_to(first)
+    plan = desk.plan()
+    lines.unlink()
+    lines.symlink_to(second)
+    said = desk.apply(plan)
+    assert (said.code, second.read_text("utf-8")) == (Exit.REFUSED, LINES)
+    assert "other-target" in said.err
+    lines.unlink()
+    lines.symlink_to(first)
+    assert desk.apply(plan).code == Exit.DONE
