@@ -175,7 +175,7 @@ def test_accept_writes_to_its_own_file_only(desk: Desk) -> None:
 def test_a_report_never_replaces_what_it_was_made_from(desk: Desk, option: str, name: str) -> None:
     before = stamps(desk.folder)
     said = drybill("diff", desk.mapping, *AS_OF, option, str(desk.folder / "." / name))
-    assert (said.code, "the mapping reads this file" in said.err) == (Exit.USAGE, True)
+    assert (said.code, "drybill reads this file" in said.err) == (Exit.USAGE, True)
     assert stamps(desk.folder) == before
 
 
@@ -219,3 +219,36 @@ def test_what_changes_while_the_question_stands_stops_the_writing(
     said = desk.apply(second)
     assert said.code == (Exit.USAGE if meanwhile == "a broken mapping" else Exit.REFUSED)
     assert desk.lines == lines[0]
+
+
+@pytest.mark.parametrize("option", ["--output", "--save"])
+def test_a_report_never_replaces_one_of_several_usage_files_nor_the_journal(
+    desk: Desk, journal: Path, option: str
+) -> None:
+    mapping = desk.folder / "mapping.toml"
+    text = mapping.read_text("utf-8")
+    assert 'usage = "v.csv"' in text
+    mapping.write_text(text.replace('usage = "v.csv"', 'usage = ["v.csv", "w.csv"]'), "utf-8")
+    desk.plan()
+    for file in (desk.folder / "v.csv", journal / "journal.db", journal / "journal.db-wal"):
+        before = stamps(desk.folder), (journal / "journal.db").read_bytes()[:100]
+        said = drybill("diff", desk.mapping, *AS_OF, option, str(file))
+        assert (said.code, "drybill reads this file" in said.err) == (Exit.USAGE, True), said.err
+        assert (stamps(desk.folder), (journal / "journal.db").read_bytes()[:100]) == before
+
+
+@pytest.mark.parametrize("option", ["--output", "--save"])
+def test_a_report_is_written_whole_or_not_at_all(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    file = tmp_path / "out" / "report"
+    file.parent.mkdir()
+    file.write_text("the old one")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("drybill.atomic.os.fsync", full)
+    said = drybill("diff", desk.mapping, *AS_OF, option, str(file))
+    assert (said.code, "cannot be written: no space left" in said.err) == (Exit.USAGE, True)
+    assert [path.read_text() for path in file.parent.iterdir()] == ["the old one"]

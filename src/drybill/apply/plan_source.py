@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
+from drybill import atomic
 from drybill.errors import InputError, Place, Problem, RefusedError
 from drybill.journal import Journal, RegisteredPlan
 from drybill.plan.content import PlanDamaged, decode, digest_of, encode
@@ -107,7 +106,7 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
             raise PlanDamaged(f"its schema is `{file.schema}`, not `{FILE_SCHEMA}`")
         plan = decode(bytes(file.plan))
         _check_numbers(msgspec.to_builtins(plan, builtin_types=(Decimal,)))
-        canonical = encode(plan)
+        canonical, created = encode(plan), _created(file.created, plan)
     except (msgspec.DecodeError, UnicodeError, PlanDamaged, RecursionError) as error:
         fix = "export one with drybill diff --save FILE"
         raise InputError(
@@ -122,7 +121,7 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
         registered = journal.plan(digest)
     except InputError:
         if trust == digest:
-            return FoundPlan(plan, digest, canonical, _created(file.created, plan), "", {})
+            return FoundPlan(plan, digest, canonical, created, "", {})
         summary = "no run of this machine's journal made this plan"
         fix = f"check where it comes from; then: --trust {digest}"
         raise RefusedError([Problem("plan-foreign", place, summary, fix)]) from None
@@ -159,20 +158,8 @@ def _check_numbers(value: object) -> None:
 def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -> None:
     """Writes a plan file, mode 0600, whole or not at all. Raises InputError."""
     try:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    except ValueError:  # "", ".", "/"
-        raise _unwritable(path, "this is a folder, not a file") from None
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(export(content, digest, created, run))
-        temporary.replace(path)
+        atomic.write(path, export(content, digest, created, run), private=True)
     except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            temporary.unlink(missing_ok=True)
-        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from None
-
-
-def _unwritable(path: Path, why: str) -> InputError:
-    summary = f"cannot be written: {why.lower()}"
-    return InputError([Problem("plan-unwritable", Place(str(path)), summary)])
+        why = getattr(error, "strerror", None) or str(error)
+        summary = f"cannot be written: {why.lower()}"
+        raise InputError([Problem("plan-unwritable", Place(str(path)), summary)]) from None

@@ -36,15 +36,17 @@ def on_terminal() -> bool:
 
 
 def put(data: str | bytes, output: Path | None = None) -> None:
-    """Writes data to stdout, or to a file in UTF-8 whatever the platform."""
+    """Writes data to stdout, or whole or not at all to a file, in UTF-8 whatever the platform."""
     content = data.encode("utf-8", "replace") if isinstance(data, str) else data
     if output is not None:
+        from drybill import atomic
         from drybill.errors import InputError
 
         try:
-            output.write_bytes(content)
-        except OSError as error:
-            summary = f"cannot be written: {(error.strerror or str(error)).lower()}"
+            atomic.write(output, content)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            summary = f"cannot be written: {why.lower()}"
             problem = Problem("output-unwritable", Place(str(output)), summary)
             raise InputError([problem]) from None
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,6 +33,15 @@ class Format(StrEnum):
     CSV = "csv"
     MD = "md"
     SVG = "svg"
+
+
+def _texts(settings: object) -> Iterator[str]:
+    """Every text in settings, however deep: a list of files is files, too."""
+    if isinstance(settings, str):
+        yield settings
+    elif isinstance(settings, dict | list):
+        for inner in settings.values() if isinstance(settings, dict) else settings:
+            yield from _texts(inner)
 
 
 def _is_one_of(path: Path, read: set[str]) -> bool:
@@ -64,16 +74,18 @@ class View:
         """A report must not replace what it was made from: only --apply writes to a PSA.
 
         Raises:
-            InputError: --output or --save names a file that the mapping reads.
+            InputError: --output or --save names a file that the mapping reads, or the journal.
         """
-        settings = [*mapping.psas.values(), *mapping.vendors.values()]
-        texts = [value for each in settings for value in each.values() if isinstance(value, str)]
-        files = [mapping.folder / text for text in [*texts, mapping.sources.clients_file]]
+        from drybill.journal import journal_files
+
+        texts = [*_texts([mapping.psas, mapping.vendors]), mapping.sources.clients_file]
+        files = [mapping.folder / text for text in texts]
         names = [Path(name) for name in mapping.sources.names]
         # realpath, for it takes any text: what no file can be called is no file that is read
-        read = {os.path.realpath(path) for path in [mapping.path, *files, *names] if _plain(path)}
+        kept = [mapping.path, *files, *names, *journal_files()]
+        read = {os.path.realpath(path) for path in kept if _plain(path)}
         problems = [
-            Problem("output-is-input", None, f"{option} {path}: the mapping reads this file")
+            Problem("output-is-input", None, f"{option} {path}: drybill reads this file")
             for option, path in (("--output", self.output), ("--save", self.save))
             if path is not None and _plain(path) and _is_one_of(path, read)
         ]

@@ -3,7 +3,7 @@
 Everything durable that a later run depends on is here; nothing here decides anything.
 """
 
-from drybill.journal.database import JournalUnavailable, state_folder
+from drybill.journal.database import JournalUnavailable, journal_files, state_folder
 from drybill.journal.entries import Entry, Kind
 from drybill.journal.history import CompleteAnswer, History, NameKey, NameKind
 from drybill.journal.journal import Journal, RegisteredPlan, Run, Verdict
@@ -23,5 +23,6 @@ __all__ = [
     "Run",
     "Verdict",
     "Write",
+    "journal_files",
     "state_folder",
 ]

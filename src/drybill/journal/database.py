@@ -83,6 +83,11 @@ def state_folder() -> Path:
     return user_state_path("drybill")
 
 
+def journal_files() -> list[Path]:
+    """The journal of this machine and what SQLite keeps beside it, there or not."""
+    return [state_folder() / f"{FILE_NAME}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")]
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from drybill import atomic
 from drybill.billing.quantity import text
 from drybill.errors import InputError, Place, Problem
 from drybill.mapping.source import read_sources
@@ -93,17 +92,7 @@ def _write(target: Path, table: Mapping[str, object]) -> None:
     content = _HEADER + tomli_w.dumps(table)
     try:
         target.parent.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".accepted-", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        atomic.write(target, content.encode())
     except OSError as error:
         summary = f"the file cannot be written: {(error.strerror or str(error)).lower()}"
         raise InputError([Problem("file-unwritable", Place(str(target)), summary)]) from None

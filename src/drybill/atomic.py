@@ -1,0 +1,48 @@
+"""Files written whole or not at all: a reader, and a crash, see the old content or the new one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def write(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Replaces a file's content. A link stays a link; a file keeps its mode, unless `private`.
+
+    A device or a pipe has no old content: it is written to. Raises OSError, or ValueError for a
+    name that no file can have; nothing is left behind then.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if not private:  # which a temporary file is
+            Path(name).chmod(_mode(target))
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    if os.name == "posix":
+        with suppress(OSError):  # the folder's entry reaches the disk, too
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _mode(target: Path) -> int:
+    if target.exists():
+        return target.stat().st_mode & 0o7777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
