@@ -20,7 +20,7 @@ TOP = Path(__file__).parents[1]
 README = TOP / "README.md"
 
 EXITS = {
-    Exit.DONE: "done; with `--exit-code`: everything was checked and nothing differs",
+    Exit.DONE: "done; with `--exit-code`: everything was checked and no quantity differs",
     Exit.INTERNAL: "internal error: a defect of drybill, never differences",
     Exit.USAGE: "usage or mapping error",
     Exit.REFUSED: "refused: a source that did not answer wholly, or `--apply` stopped by a guard",

@@ -12,6 +12,7 @@ from drybill.billing.agreement import Agreement, Cycle, Segment
 from drybill.billing.period import period_before, period_from
 from drybill.billing.projection import project
 from drybill.flow.run import Request
+from drybill.report.findings import findings
 from world import SEAT, TODAY, bill, only_row, says
 
 HEAD = "line_id,agreement_id,product,quantity,unit_price"
@@ -285,6 +286,18 @@ def test_a_leak_is_money_of_periods_already_invoiced(
     assert (None if row.leak is None else f"{row.leak:f}", row.difference) == (leak, 8)
     (total,) = run.plan.totals
     assert (total.leak_up, total.difference) == (Decimal(leak or 0), 8)
+
+
+def test_a_line_in_step_with_a_leak_is_not_quiet(tmp_path: Path) -> None:
+    """October and November went out without the 10 seats that are billed from December on."""
+    late = f"{TEN.replace('price', 'price,effective_date')},2026-12-01"
+    run = bill(tmp_path, lines=late, v=used(10, "2026-10-20"))
+    (invoice,) = run.plan.invoices
+    (row,) = invoice.rows
+    assert (row.bucket, row.difference, row.leak) == ("unchanged", 0, 80)
+    assert [reason.code for reason in row.reasons] == ["PERIOD_ALREADY_INVOICED", "IN_STEP"]
+    assert (invoice.quiet_rows, invoice.quiet_amount, invoice.before) == (0, 0, 40)
+    assert (findings(run.plan).verdict, run.plan.has_changes) == ("leak", False)
 
 
 def test_surplus_units_leak_the_other_way(tmp_path: Path) -> None:

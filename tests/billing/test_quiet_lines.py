@@ -25,6 +25,10 @@ CODE = '[products.LICENCE]\nfrom = [{ vendor = "v", vendor_sku = "X" }]\n'
         (SEAT, {"clients": "id,v,w\n250,c;d,"}, "unknown"),
         (SEAT, {"v": f"{USED}\nc,seat,10"}, "blocked"),
         (SEAT, {"v": "customer_id,sku,quantity,as_of\nc,seat,10,2026-11-26"}, "unknown"),
+        # what is in step now, and was short on an invoice before
+        (SEAT, {"v": "customer_id,sku,quantity,since\nc,seat,10,2026-10-20",
+                "lines": f"{TEN.replace('price', 'price,effective_date')},2026-12-01"},
+         "unchanged"),
         (SEAT + 'quantity = [{ add = 1 }]\n', {}, "change"),
         (SEAT + 'usage = "service_period"\n', {}, "unknown"),
         (SEAT + CODE, {"v": "customer_id,sku,vendor_sku,quantity\nc,seat,X,10"}, "blocked"),

@@ -212,6 +212,21 @@ def test_quiet_is_empty_if_and_only_if_all_is_clean_and_complete(
     assert "NOTHING WAS CHECKED" in told()
 
 
+def test_a_leak_alone_is_not_clean_and_no_difference(clean: Desk) -> None:
+    """What was invoiced before is wrong; what is invoiced next is right."""
+    clean.lines = clean.lines.replace("2.00,", "2.00,2026-12-01")
+    file = clean.folder / "w.csv"
+    file.write_text("customer_id,sku,quantity,since\nc,mail,5,2026-11-01\n", "utf-8")
+    said = drybill("diff", clean.mapping, *AS_OF, "--quiet", "--exit-code")
+    assert (said.code, "leak +10.00 USD; exit 0" in said.out) == (Exit.DONE, True), said.err
+    out = drybill("diff", clean.mapping, *AS_OF).out
+    assert "Nothing differs" not in out and "No quantity differs, but" in out
+    assert "PERIOD_ALREADY_INVOICED" in out and "leak +10.00 USD in periods" in out
+    found = clean.diff()
+    (line,) = found["invoices"][0]["lines"]
+    assert (found["verdict"], line["bucket"], line["leak"]) == ("leak", "unchanged", "10.00")
+
+
 # Machine output
 
 PROMISED = {

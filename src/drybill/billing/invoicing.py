@@ -170,7 +170,7 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
         before = EXACT.add(before, invoice.before)
         after = EXACT.add(after, invoice.after)
         for row in invoice.rows:
-            if row.bucket in (Bucket.UNCHANGED, Bucket.FIXED) and not row.leak:
+            if row.quiet:
                 continue
             difference = row.difference
             if difference > 0:

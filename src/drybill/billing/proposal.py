@@ -177,7 +177,9 @@ def add_leak(
         priced.included,
     )
     if row.leak:
-        row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
+        past = Reason("PERIOD_ALREADY_INVOICED")
+        in_step = row.bucket is Bucket.UNCHANGED  # then the leak is all that there is to say
+        row.reasons = (past, *row.reasons) if in_step else (*row.reasons, past)
 
 
 def hold(row: Row) -> None:

@@ -34,6 +34,7 @@ class Bucket(StrEnum):
 
 
 _DIFFERS = frozenset({Bucket.CHANGE, Bucket.CREATE, Bucket.END})
+QUIET = (Bucket.UNCHANGED, Bucket.FIXED)
 
 
 class Reason(Struct, frozen=True):
@@ -151,6 +152,11 @@ class Row(Struct, kw_only=True):
     guards: tuple[Verdict, ...] = ()
     observed: Observed | None = None
     steps_to_write: tuple[WriteStep, ...] = ()
+
+    @property
+    def quiet(self) -> bool:
+        """It stays as it is, and the periods before it were billed right: worth no line."""
+        return self.bucket in QUIET and not self.leak
 
     @property
     def difference(self) -> Decimal:

@@ -18,7 +18,7 @@ from drybill.billing.invoicing import settle, totals, unbilled_periods
 from drybill.billing.matching import Contract, contracts
 from drybill.billing.money import EXACT
 from drybill.billing.policy import GuardLimits, Product, RowLimits
-from drybill.billing.row import Reason, Row
+from drybill.billing.row import QUIET, Reason, Row
 from drybill.billing.usage import Receipt, UsageRecord
 from drybill.errors import InputError, Problem, RefusedError
 from drybill.flow.names import (
@@ -30,7 +30,7 @@ from drybill.flow.names import (
 )
 from drybill.flow.run import Computed, Fetched, Past, Request
 from drybill.mapping.load import Mapping as MappingFile
-from drybill.plan.build import QUIET, count_buckets, planned
+from drybill.plan.build import count_buckets, planned
 from drybill.plan.decisions import PlanWrite, accept, plan_writes, switch
 from drybill.plan.guards import Allowance, guard_rows, guard_run
 from drybill.plan.plan import PLAN_VERSION, Plan, SourceSummary

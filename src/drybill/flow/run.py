@@ -17,7 +17,6 @@ from drybill.billing.row import Row
 from drybill.billing.usage import Receipt
 from drybill.flow.selection import Selection
 from drybill.journal import NameKey
-from drybill.plan.build import QUIET
 from drybill.plan.guards import Allowance, RecentWrite, Renamed
 from drybill.plan.plan import Plan
 from drybill.psa.port import PsaReader, Reading
@@ -74,10 +73,10 @@ class Computed(Struct, kw_only=True):
 
     @property
     def quiet(self) -> dict[tuple[str, str, str, str], list[Row]]:
-        """Unchanged and fixed rows by (psa, root agreement, currency, invoice date)."""
+        """Quiet rows by (psa, root agreement, currency, invoice date)."""
         return {
             (i.psa, i.agreement_id, i.currency, i.invoice_date.isoformat()): [
-                row for row in i.rows if row.bucket in QUIET
+                row for row in i.rows if row.quiet
             ]
             for i in self.invoices
         }

@@ -13,7 +13,7 @@ from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.causes import causes
 from drybill.billing.money import EXACT
 from drybill.billing.policy import Policy
-from drybill.billing.row import IgnoredUsage, Row, UnmappedUsage
+from drybill.billing.row import QUIET, IgnoredUsage, Row, UnmappedUsage
 from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem
 from drybill.plan.plan import Plan
@@ -69,11 +69,13 @@ def with_ids(selection: Selection, policy: Policy, agreements: Iterable[Agreemen
 
 
 def money_at_stake(row: Row) -> Decimal:
-    """What a row moves, wanted to move, or leaves unchecked; for ranking and --min-money."""
+    """What a row moves, wanted, leaked, or leaves unchecked; for ranking and --min-money."""
     if row.wanted is not None and row.wanted.difference is not None:
         return abs(row.wanted.difference)
     if row.bucket.differs:
         return abs(row.difference)
+    if row.bucket in QUIET and row.leak:
+        return abs(row.leak)
     return abs(row.amount_before or Decimal(0))
 
 

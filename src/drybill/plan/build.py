@@ -17,15 +17,13 @@ from drybill.plan.decisions import reselect
 from drybill.plan.guards import Allowance, RecentWrite, guard_run
 from drybill.plan.plan import Plan, PlannedInvoice
 
-QUIET = (Bucket.UNCHANGED, Bucket.FIXED)
-
 
 def planned(invoice: Invoice) -> PlannedInvoice:
-    """An invoice with its differing rows; the quiet ones as a count and a sum."""
+    """An invoice with its rows that differ or leak; the quiet ones as a count and a sum."""
     loud: list[Row] = []
     amount = EXACT.add(round_money(ZERO, invoice.currency), invoice.quiet_amount)
     for row in invoice.rows:
-        if row.bucket not in QUIET:
+        if not row.quiet:
             loud.append(row)
         elif row.amount_before is not None:
             amount = EXACT.add(amount, row.amount_before)

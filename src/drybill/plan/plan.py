@@ -19,7 +19,7 @@ PLAN_VERSION = "drybill.plan/1"
 
 
 class PlannedInvoice(Struct, frozen=True, kw_only=True):
-    """An invoice with its differing rows; unchanged and fixed ones only as a count and a sum."""
+    """An invoice with its rows that differ or leak; the others only as a count and a sum."""
 
     psa: str
     client_id: str
@@ -39,7 +39,7 @@ class PlannedInvoice(Struct, frozen=True, kw_only=True):
     unknown_lines: int
     leak: Decimal | None
     rows: tuple[Row, ...]
-    quiet_rows: int  # unchanged and fixed ones, which are not in `rows`
+    quiet_rows: int  # unchanged and fixed ones without a leak, which are not in `rows`
     quiet_amount: Decimal  # their sum, before = after
 
     @property

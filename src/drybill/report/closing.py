@@ -121,6 +121,9 @@ def counts(sheet: Sheet, buckets: Sequence[tuple[str, int]], found: Findings) ->
             sheet.prose(f"INCOMPLETE: {checked}.", style=LOUD)
         case "clean":
             sheet.prose(f"Nothing differs: {checked}.")
+        case "leak":
+            says = "No quantity differs, but periods already invoiced were billed wrong (leak)"
+            sheet.prose(f"{says}: {checked}.", style=LOUD)
         case _:
             sheet.prose(f"{checked[0].upper()}{checked[1:]}.")
 

@@ -35,7 +35,7 @@ class Document(Struct, frozen=True, kw_only=True):
     plan: Plan
     exit_code: Exit
     quiet: dict[tuple[str, str, str, str], list[Row]] = new_field(default_factory=dict)
-    # unchanged and fixed rows by invoice (psa, root agreement, currency, invoice date), with --all
+    # quiet rows by invoice (psa, root agreement, currency, invoice date), with --all
     hidden: Hidden | None = None
     notices: tuple[str, ...] = ()  # "no journal: ...", "expired entries", ...
     show_all: bool = False

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec import field as new_field
 
 from drybill.billing.quantity import ZERO
-from drybill.billing.row import Bucket, IgnoredUsage, Row, UnmappedUsage
+from drybill.billing.row import QUIET, Bucket, IgnoredUsage, Row, UnmappedUsage
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import words
 from drybill.report.marks import MARKS, sign_style
@@ -35,7 +35,6 @@ class Entry(Struct, frozen=True):
 
 def entry_of(row: Row, invoice: PlannedInvoice, ids: Mapping[str, str]) -> Entry:
     """A line of an invoice. A held row keeps its amount, so that the column adds up."""
-    quiet = row.bucket in (Bucket.UNCHANGED, Bucket.FIXED)
     before = words.money(row.amount_before, row.currency)
     after = words.money(row.amount_after, row.currency)
     if row.bucket is Bucket.CREATE and row.amount_before is None:
@@ -46,14 +45,14 @@ def entry_of(row: Row, invoice: PlannedInvoice, ids: Mapping[str, str]) -> Entry
         name=name_of(row),
         quantity=_quantities(row),
         price="?" if row.unit_price is None else words.money(row.unit_price, row.currency),
-        amount=(before, "") if quiet else (before, after),
+        amount=(before, "") if row.bucket in QUIET else (before, after),
         change=change if row.bucket is not Bucket.UNCHANGED else "",
         change_style=style,
         id=ids[row.id],
         date=words.day(row.effective) if row.effective and row.bucket.differs else "",
         reason=row.reasons[0].code if row.reasons else "",
-        more=() if quiet else tuple(_more(row, invoice)),
-        quiet=quiet,
+        more=() if row.quiet else tuple(_more(row, invoice)),
+        quiet=row.quiet,
     )
 
 
@@ -131,13 +130,15 @@ def _difference(row: Row) -> str:
 
 
 def weight(row: Row) -> Decimal:
-    """Money at stake, without its sign: what moves, what was held, what stands unchecked."""
+    """Money at stake, without its sign: what moves, was held, leaked, or stands unchecked."""
     if row.bucket.differs:
         return abs(row.difference)
     if row.wanted is not None:
         return abs(row.wanted.difference or ZERO)
     if row.accepted_difference is not None:
         return abs(row.accepted_difference)
+    if row.bucket in QUIET:
+        return abs(row.leak or ZERO)
     return abs(row.amount_before or ZERO)
 
 

@@ -11,7 +11,7 @@ from drybill.billing.row import Bucket, Row, UnmappedUsage, Verdict
 from drybill.plan.plan import Plan, PlannedInvoice
 from drybill.report.document import Document
 
-Outcome = Literal["nothing_checked", "incomplete", "needs_decision", "differences", "clean"]
+Outcome = Literal["nothing_checked", "incomplete", "needs_decision", "differences", "leak", "clean"]
 
 _COMPARED = (Bucket.UNCHANGED, Bucket.CHANGE, Bucket.CREATE, Bucket.END, Bucket.BLOCKED)
 _UNDECIDED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.ORPHAN)
@@ -47,6 +47,8 @@ def findings(plan: Plan) -> Findings:
         verdict = "needs_decision"
     elif plan.has_changes:
         verdict = "differences"
+    elif any(sums.leak_up or sums.leak_down for sums in plan.totals):
+        verdict = "leak"
     return Findings(
         rows=sum(buckets.values()),
         checked=checked,
@@ -58,7 +60,7 @@ def findings(plan: Plan) -> Findings:
 
 
 def quiet_rows(document: Document, invoice: PlannedInvoice) -> list[Row]:
-    """The unchanged and fixed rows of an invoice; empty unless the run was asked for them."""
+    """The unchanged and fixed rows of an invoice without a leak; empty unless asked for."""
     key = (invoice.psa, invoice.agreement_id, invoice.currency, invoice.invoice_date.isoformat())
     return document.quiet.get(key, [])
 

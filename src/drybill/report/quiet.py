@@ -1,4 +1,4 @@
-"""One line for cron: empty only if everything was checked, complete, and in order."""
+"""One line for cron: empty only if everything was checked, complete, and in order, past too."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def render_quiet(document: Document) -> str:
 
 
 def _money(document: Document) -> list[str]:
-    """Differences per currency and horizon, under- and over-billed apart."""
+    """Differences and leaks per currency and horizon, under- and over-billed apart."""
     parts = []
     for sums in document.plan.totals:
         moves = [
@@ -66,4 +66,9 @@ def _money(document: Document) -> list[str]:
         without = sum(move == 0 for move in moves)
         if without:
             parts.append(f"{later}{without:,} changed without {sums.currency} difference")
+        leaks = [
+            words.signed(leak, sums.currency) for leak in (sums.leak_up, sums.leak_down) if leak
+        ]
+        if leaks:
+            parts.append(f"{later}leak {' and '.join(leaks)} {sums.currency}")
     return parts

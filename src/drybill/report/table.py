@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from drybill.billing.invoice import Horizon
-from drybill.billing.row import Bucket, IgnoredUsage, UnmappedUsage
+from drybill.billing.row import QUIET, Bucket, IgnoredUsage, Row, UnmappedUsage
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import closing, opening, words
 from drybill.report.document import Document
@@ -53,14 +54,14 @@ def _invoices(sheet: Sheet, document: Document) -> None:
     """Invoices within the horizon, then the later ones with totals of their own."""
     ids = short_ids(document)
     picked: dict[Horizon, list[tuple[PlannedInvoice, list[Entry]]]] = {}
-    hidden: dict[Horizon, list[Bucket]] = {}
+    hidden: dict[Horizon, list[Row]] = {}
     for horizon in _HORIZONS:
         invoices = [i for i in document.plan.invoices if i.horizon == horizon]
         rows = [row for invoice in invoices for row in invoice.rows]
         shown = {row.id for row in rows}
         if not document.show_all:
             shown = worth_showing(rows, ROWS_SHOWN, document.applying)
-        hidden[horizon] = [row.bucket for row in rows if row.id not in shown]
+        hidden[horizon] = [row for row in rows if row.id not in shown]
         picked[horizon] = [
             (invoice, entries_of(invoice, document, shown, ids))
             for invoice in invoices
@@ -95,11 +96,16 @@ def _worth_showing(invoice: PlannedInvoice, shown: set[str]) -> bool:
 
 
 def _left_out(
-    sheet: Sheet, invoices: Sequence[PlannedInvoice], shown: int, hidden: Sequence[Bucket]
+    sheet: Sheet, invoices: Sequence[PlannedInvoice], shown: int, hidden: Sequence[Row]
 ) -> None:
     others = len(invoices) - shown
     if hidden:
-        kinds = [f"{hidden.count(b):,} {b.value}" for b in Bucket if b in hidden]
+        numbers = Counter(row.bucket for row in hidden)
+        kinds = [
+            f"{numbers[b]:,} {b.value}{' with a leak' if b in QUIET else ''}"
+            for b in Bucket
+            if numbers[b]
+        ]
         sheet.prose(
             f"and {words.count(len(hidden), 'more row')} ({', '.join(kinds)}): --all", style=STRONG
         )
