@@ -11,7 +11,9 @@ import pytest
 from drybill.billing.agreement import Agreement, Cycle, Segment
 from drybill.billing.period import period_before, period_from
 from drybill.billing.projection import project
+from drybill.flow.explain import Explained
 from drybill.flow.run import Request
+from drybill.report.explain import render_explain
 from drybill.report.findings import findings
 from world import SEAT, TODAY, bill, only_row, says
 
@@ -298,6 +300,21 @@ def test_a_line_in_step_with_a_leak_is_not_quiet(tmp_path: Path) -> None:
     assert [reason.code for reason in row.reasons] == ["PERIOD_ALREADY_INVOICED", "IN_STEP"]
     assert (invoice.quiet_rows, invoice.quiet_amount, invoice.before) == (0, 0, 40)
     assert (findings(run.plan).verdict, run.plan.has_changes) == ("leak", False)
+
+
+def test_a_leak_explains_itself_period_by_period(tmp_path: Path) -> None:
+    """Two seats were missing from 20 October on: 12 of 31 days, then all of November."""
+    agreements = one_agreement(prorate="true")
+    run = bill(tmp_path, lines=TEN, v=used(12, "2026-10-20"), agreements=agreements)
+    row = only_row(run)
+    assert [(str(p.first_day), p.used_days, p.period_days, p.amount) for p in row.leak_pieces] == [
+        ("2026-10-20", 12, 31, Decimal("3.10")),
+        ("2026-11-01", 30, 30, Decimal("8.00")),
+    ]
+    assert row.leak == Decimal("11.10")
+    shown = render_explain(Explained(row, run.plan.invoices[0], run.plan, "d" * 64), 100).plain
+    assert "leak      20-31 Oct 2026: 2 missing x 4.00 x 12/31 = +3.10 USD\n" in shown
+    assert "leak      1-30 Nov 2026: 2 missing x 4.00 = +8.00 USD\n" in shown
 
 
 def test_surplus_units_leak_the_other_way(tmp_path: Path) -> None:

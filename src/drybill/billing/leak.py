@@ -7,10 +7,11 @@ from datetime import date
 from decimal import Decimal
 
 from drybill.billing.agreement import Agreement, Segment
-from drybill.billing.money import EXACT, round_money
+from drybill.billing.money import EXACT
 from drybill.billing.period import Period, days_between, period_before
 from drybill.billing.projection import amount_for, billed_quantity, covering, in_force
 from drybill.billing.quantity import UNKNOWN, ZERO
+from drybill.billing.row import LeakPiece
 
 
 def invoiced(agreement: Agreement, since: date) -> list[Period]:
@@ -36,14 +37,14 @@ def leak_of(
     since: date,
     unit_price: Decimal,
     included: Decimal,
-) -> Decimal | None:
-    """Money of periods already invoiced that no quantity change recovers (signed, in currency).
+) -> list[LeakPiece] | None:
+    """Money of periods already invoiced that no quantity change recovers, oldest stretch first.
 
     Per invoiced period since `since`: the missing (or, negative, surplus) billed units x unit
     price, by days where the agreement prorates, whole otherwise. None where the PSA does not say
     what was billed then.
     """
-    leak = round_money(ZERO, agreement.currency)
+    pieces: list[LeakPiece] = []
     target = billed_quantity(wanted, included)
     for period in periods:
         running = in_force(agreement, period)
@@ -56,17 +57,21 @@ def leak_of(
             billed = ZERO
             if segment is not None and segment.quantity is not UNKNOWN:
                 billed = billed_quantity(segment.quantity, segment.included)
+            missing = EXACT.subtract(target, billed)
+            if not missing:
+                continue
             used = days_between(part.start, part.end, agreement.day_basis)
+            used = min(used, whole) if agreement.prorate else whole
             amount = amount_for(
-                EXACT.subtract(target, billed),
+                missing,
                 unit_price,
-                min(used, whole) if agreement.prorate else whole,
+                used,
                 whole,
                 agreement.currency,
                 agreement.rounding,
             )
-            leak = EXACT.add(leak, amount)
-    return leak
+            pieces.append(LeakPiece(part.start, part.end, missing, unit_price, used, whole, amount))
+    return sorted(pieces, key=lambda piece: piece.first_day)
 
 
 def _stretches(

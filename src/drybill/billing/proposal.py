@@ -11,6 +11,7 @@ from drybill.billing.agreement import Agreement, Billing, Segment
 from drybill.billing.change import Observed
 from drybill.billing.leak import invoiced, leak_of
 from drybill.billing.matching import Contract, Line
+from drybill.billing.money import EXACT, round_money
 from drybill.billing.number import Number
 from drybill.billing.policy import Product
 from drybill.billing.projection import project, total
@@ -167,7 +168,7 @@ def add_leak(
     periods = []
     if priced.billing is Billing.BILLABLE:
         periods = invoiced(contract.agreement, number.since)
-    row.leak = leak_of(
+    pieces = leak_of(
         wanted,
         history,
         contract.agreement,
@@ -176,6 +177,12 @@ def add_leak(
         priced.unit_price,
         priced.included,
     )
+    if pieces is None:
+        return
+    row.leak = round_money(ZERO, row.currency)
+    for piece in pieces:
+        row.leak = EXACT.add(row.leak, piece.amount)
+    row.leak_pieces = tuple(pieces)
     if row.leak:
         past = Reason("PERIOD_ALREADY_INVOICED")
         in_step = row.bucket is Bucket.UNCHANGED  # then the leak is all that there is to say

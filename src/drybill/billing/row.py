@@ -66,6 +66,21 @@ class Piece(Struct, frozen=True):
     amount: Decimal | None  # agreement's currency; None: the PSA gave no quantity or no price
 
 
+class LeakPiece(Struct, frozen=True):
+    """What one stretch of an invoiced period missed, as a person can redo it.
+
+    amount = round(missing x unit_price x used_days / period_days), in the agreement's currency
+    """
+
+    first_day: date
+    until: date  # exclusive
+    missing: Decimal  # billed units; negative: surplus ones
+    unit_price: Decimal
+    used_days: int
+    period_days: int
+    amount: Decimal
+
+
 class Counted(Struct, frozen=True):
     """One vendor's answer that a number was counted from."""
 
@@ -140,7 +155,8 @@ class Row(Struct, kw_only=True):
     pieces_after: tuple[Piece, ...] = ()
     amount_before: Decimal | None = None
     amount_after: Decimal | None = None
-    leak: Decimal | None = None
+    leak: Decimal | None = None  # the sum of its pieces
+    leak_pieces: tuple[LeakPiece, ...] = ()  # by day; only stretches that were billed wrong
     wanted: Wanted | None = None
     accepted_difference: Decimal | None = None  # what an accepted row would have moved
     effective: date | None = None  # first day of the changed state

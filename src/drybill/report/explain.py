@@ -9,7 +9,7 @@ from typing import Protocol
 from drybill.billing.money import EXACT
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.reasons import REASONS
-from drybill.billing.row import Bucket, Counted, IgnoredUsage, Piece, Row, UnmappedUsage
+from drybill.billing.row import Bucket, Counted, IgnoredUsage, LeakPiece, Piece, Row, UnmappedUsage
 from drybill.plan.plan import Plan, PlannedInvoice
 from drybill.report import words
 from drybill.report.entries import name_of, usage_money
@@ -156,6 +156,8 @@ def _amounts(sheet: Sheet, row: Row, invoice: PlannedInvoice | None) -> None:
         difference = words.signed(row.accepted_difference, row.currency)
         _tell(sheet, "accepted", f"would be {difference} {row.currency}")
     if row.leak is not None:
+        for part in row.leak_pieces:
+            _tell(sheet, "leak", _leak_piece(part, row.currency))
         leak = f"{words.signed(row.leak, row.currency)} {row.currency}"
         _tell(sheet, "leak", f"{leak} in periods already invoiced; not part of the change")
 
@@ -166,6 +168,21 @@ def _change(row: Row, before: Decimal, after: Decimal) -> str:
     if not row.difference:
         return says
     return f"{says}, {'under' if row.difference > 0 else 'over'}-billed"
+
+
+def _leak_piece(piece: LeakPiece, currency: str) -> str:
+    """`1-30 Nov 2026: 2 missing x 22.00 x 11/30 = +16.13`, the days where they matter."""
+    period = words.days(piece.first_day, piece.until)
+    units = words.quantity(abs(piece.missing))
+    what = "missing" if piece.missing > 0 else "too many"
+    share = _share(piece.used_days, piece.period_days)
+    amount = words.signed(piece.amount, currency)
+    price = words.money(piece.unit_price, currency)
+    return f"{period}: {units} {what} x {price}{share} = {amount} {currency}"
+
+
+def _share(used: int, whole: int) -> str:
+    return "" if used == whole else f" x {used}/{whole}"
 
 
 def _piece(piece: Piece, currency: str) -> str:
@@ -179,11 +196,7 @@ def _piece(piece: Piece, currency: str) -> str:
     units = words.quantity(piece.quantity)
     if piece.included:
         units = f"max({units} - {words.quantity(piece.included)} included, 0)"
-    share = (
-        ""
-        if piece.used_days == piece.period_days
-        else (f" x {piece.used_days}/{piece.period_days}")
-    )
+    share = _share(piece.used_days, piece.period_days)
     rounded = ", rounded" if _is_rounded(piece) else ""
     return f"{units} x {price}{share} = {amount}{rounded}   {days}"
 

@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 
 from drybill.billing.invoice import Cause, Totals
-from drybill.billing.row import Bucket, Counted, IgnoredUsage, Row, Step, UnmappedUsage, Verdict
+from drybill.billing.row import (
+    Bucket,
+    Counted,
+    IgnoredUsage,
+    LeakPiece,
+    Row,
+    Step,
+    UnmappedUsage,
+    Verdict,
+)
 from drybill.plan.plan import PlannedInvoice, SourceSummary
 from drybill.report.document import Document
 from drybill.report.findings import findings, quiet_rows
@@ -188,6 +197,7 @@ def _line(row: Row, stopped: bool) -> _Object:
         "counted": quantity(row.counted),
         "steps": [_step(step) for step in row.steps],
         "unit_cost": money(row.unit_cost),
+        "leak_pieces": [_leak_piece(piece) for piece in row.leak_pieces],
         "accepted_difference": money(row.accepted_difference),
         "change": row.change,
         "final": row.final,
@@ -205,6 +215,18 @@ def _counted(counted: Counted) -> _Object:
         "measure": counted.measure,
         "as_of": counted.as_of or None,
         "subscription_id": counted.subscription_id,
+    }
+
+
+def _leak_piece(piece: LeakPiece) -> _Object:
+    return {
+        "period_start": piece.first_day.isoformat(),
+        "period_end": piece.until.isoformat(),
+        "missing": quantity(piece.missing),
+        "unit_price": money(piece.unit_price),
+        "used_days": piece.used_days,
+        "period_days": piece.period_days,
+        "amount": money(piece.amount),
     }
 
 
