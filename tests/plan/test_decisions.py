@@ -78,6 +78,18 @@ def test_an_accepted_difference_is_clean_until_either_number_moves(
     assert run.plan.has_changes is not clean
 
 
+def test_an_accepted_difference_keeps_its_leak(tmp_path: Path) -> None:
+    """What was accepted is the quantity from now on, not the money of periods gone by."""
+    since = "customer_id,sku,quantity,since\nc,seat,12,2026-11-01"
+    run = bill(
+        tmp_path, accepted(bill(tmp_path, lines=TEN, v=since), "10", "12"), lines=TEN, v=since
+    )
+    row, (total,) = only_row(run), run.plan.totals
+    assert (row.bucket, row.accepted_difference, row.leak) == ("ignored", 8, 8)
+    assert [reason.code for reason in row.reasons] == ["ACCEPTED", "PERIOD_ALREADY_INVOICED"]
+    assert (run.plan.invoices[0].leak, total.leak_up, total.accepted) == (8, 8, 8)
+
+
 def test_what_nobody_knows_cannot_have_been_accepted(tmp_path: Path) -> None:
     toml = accepted(bill(tmp_path, lines=TEN, v=used("")), "10", "12")
     toml = toml.replace(', vendor = "12"', "")

@@ -174,6 +174,9 @@ def compare(
     start = max(slot[-1].first, agreement.begin(0)) if slot else agreement.begin(0)
     if accepted(world, row) == (row.quantity, count.value):
         row.bucket, row.code, row.accepted = "ignored", "ACCEPTED", difference
+        # accepted is the quantity from now on; money of periods gone by stays owed
+        if price is not None:
+            row.leak = leak_of(agreement, slot, wanted, count.since, price)
         return row
     blocked = ""
     later = [

@@ -40,9 +40,11 @@ def accept(rows: Iterable[Row], accepted: Iterable[Acceptance], today: date) -> 
             hold(row)
         wanted: Wanted | None = row.wanted
         row.accepted_difference = wanted.difference if wanted else None
-        row.wanted = row.leak = row.change = None
+        row.wanted = row.change = None
         row.bucket = Bucket.IGNORED
         row.reasons = (Reason("ACCEPTED", acceptance.reason),)
+        if row.leak:  # accepted was a quantity; money of the past stays open
+            row.reasons += (Reason("PERIOD_ALREADY_INVOICED"),)
 
 
 def plan_writes(rows: Iterable[Row], writers: Mapping[str, PlanWrite | None]) -> None:
