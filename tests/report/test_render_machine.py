@@ -102,6 +102,30 @@ def test_csv_texts_are_no_formulas_and_numbers_stay_numbers() -> None:
         assert f"'{start}id" in cells and f",{start}" not in cells.splitlines()[1]
 
 
+def test_the_amounts_of_the_csv_add_up_to_the_totals() -> None:
+    """Base amounts and the lines without a row of their own are rows, too."""
+    key = ("main", "1041", "USD", "2026-05-01")
+    quiet = [row("q", Bucket.UNCHANGED, "1"), row("gap", Bucket.FIXED, None)]
+    of = document(plan([invoice("A", "USD", [seats_added()], (3, "66.00"), base="99.50")]))
+    for made in (of, awkward(), replace(of, quiet={key: quiet}, show_all=True)):
+        read = list(csv.DictReader(io.StringIO(render_csv(made))))
+        for sums in made.plan.totals:
+            for column, total in (("before", sums.before), ("after", sums.after)):
+                assert total == sum(
+                    Decimal(cells[f"amount_{column}"] or 0)
+                    for cells in read
+                    if (cells["currency"], cells["horizon"]) == (sums.currency, sums.horizon)
+                )
+    told = [(c["kind"], c["description"], c["amount_after"], c["difference"]) for c in read[-2:]]
+    assert told == [
+        ("quiet_lines", "unchanged or fixed lines (1)", "44.00", "0.00"),
+        ("base_amount", "base amount", "99.50", "0.00"),
+    ]
+    assert {(c["invoice_agreement_id"], c["payer_id"], c["period_end"]) for c in read} == {
+        ("1041", "250", "2026-06-01")
+    }
+
+
 def test_the_cron_line_says_everything_that_is_wrong() -> None:
     assert render_quiet(screen()) == (
         "drybill 7f3a91c2: 1 under +66.00 USD; 1 blocked, 1 unknown; huntress INCOMPLETE; exit 3\n"

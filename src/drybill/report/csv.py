@@ -1,15 +1,20 @@
-"""One row per line, unmapped and ignored use, for a spreadsheet; no cell is ever a formula."""
+"""One row per line, unmapped and ignored use, for a spreadsheet; no cell is ever a formula.
+
+The amounts of an invoice's rows add up to it, and those of all invoices to the totals.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterator
+from decimal import Decimal
 
+from drybill.billing.money import EXACT
 from drybill.billing.row import Bucket, IgnoredUsage, Row, UnmappedUsage
 from drybill.plan.plan import PlannedInvoice
 from drybill.report.document import Document
-from drybill.report.findings import quiet_rows
+from drybill.report.findings import quiet_rest, quiet_rows
 from drybill.report.words import clean, last_day
 from drybill.report.words import plain_money as money
 from drybill.report.words import plain_quantity as quantity
@@ -20,6 +25,7 @@ COLUMNS = (
     "amount_before", "amount_after", "difference", "leak", "wanted_quantity", "wanted_difference",
     "effective_date", "would_write", "invoice_date", "period_first_day", "period_last_day",
     "vendor", "customer_id", "sku", "cost", "cost_currency", "price_estimate",
+    "invoice_agreement_id", "payer_id", "horizon", "period_start", "period_end",
 )  # fmt: skip
 # Money and quantities are numbers of ours, so their minus sign is no formula.
 _NUMBERS = frozenset(
@@ -58,9 +64,14 @@ def _rows(document: Document) -> Iterator[dict[str, str | None]]:
     for invoice in document.plan.invoices:
         for row in invoice.rows:
             yield _line(row, invoice)
-        if document.show_all:
-            for row in quiet_rows(document, invoice):
-                yield _line(row, invoice)
+        quiet = quiet_rows(document, invoice) if document.show_all else []
+        for row in quiet:
+            yield _line(row, invoice)
+        others, amount = quiet_rest(invoice, quiet)
+        if others:
+            yield _sum("quiet_lines", f"unchanged or fixed lines ({others})", amount, invoice)
+        if invoice.base_amount:
+            yield _sum("base_amount", "base amount", invoice.base_amount, invoice)
     for unmapped in document.plan.unmapped:
         yield {
             **_usage(unmapped, Bucket.UNMAPPED),
@@ -71,6 +82,39 @@ def _rows(document: Document) -> Iterator[dict[str, str | None]]:
         }
     for ignored in document.plan.ignored:
         yield _usage(ignored, Bucket.IGNORED)
+
+
+def _sum(
+    kind: str, description: str, amount: Decimal, invoice: PlannedInvoice
+) -> dict[str, str | None]:
+    """What an invoice holds beside the lines that have rows; the plan changes none of it."""
+    return {
+        "kind": kind,
+        "psa": invoice.psa,
+        "client_id": invoice.client_id,
+        "client": invoice.client,
+        "agreement_id": invoice.agreement_id,
+        "description": description,
+        "currency": invoice.currency,
+        "amount_before": money(amount),
+        "amount_after": money(amount),
+        "difference": money(EXACT.subtract(amount, amount)),
+        "would_write": "false",
+        **_invoice(invoice),
+    }
+
+
+def _invoice(invoice: PlannedInvoice) -> dict[str, str | None]:
+    return {
+        "invoice_date": invoice.invoice_date.isoformat(),
+        "period_first_day": invoice.period_start.isoformat(),
+        "period_last_day": last_day(invoice.period_start, invoice.period_end).isoformat(),
+        "invoice_agreement_id": invoice.agreement_id,
+        "payer_id": invoice.client_id,
+        "horizon": invoice.horizon,
+        "period_start": invoice.period_start.isoformat(),
+        "period_end": invoice.period_end.isoformat(),
+    }
 
 
 def _line(row: Row, invoice: PlannedInvoice) -> dict[str, str | None]:
@@ -100,9 +144,7 @@ def _line(row: Row, invoice: PlannedInvoice) -> dict[str, str | None]:
         "wanted_difference": money(wanted.difference) if wanted else None,
         "effective_date": row.effective.isoformat() if row.effective else None,
         "would_write": "true" if row.would_write else "false",
-        "invoice_date": invoice.invoice_date.isoformat(),
-        "period_first_day": invoice.period_start.isoformat(),
-        "period_last_day": last_day(invoice.period_start, invoice.period_end).isoformat(),
+        **_invoice(invoice),
         "vendor": "; ".join(dict.fromkeys(used.vendor for used in row.usage)),
         "customer_id": "; ".join(dict.fromkeys(used.customer_id for used in row.usage)),
         "sku": "; ".join(dict.fromkeys(used.sku for used in row.usage)),

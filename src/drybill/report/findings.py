@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 
+from drybill.billing.money import EXACT
+from drybill.billing.quantity import ZERO
 from drybill.billing.row import Bucket, Row, UnmappedUsage, Verdict
 from drybill.plan.plan import Plan, PlannedInvoice
 from drybill.report.document import Document
@@ -63,6 +66,14 @@ def quiet_rows(document: Document, invoice: PlannedInvoice) -> list[Row]:
     """The unchanged and fixed rows of an invoice without a leak; empty unless asked for."""
     key = (invoice.psa, invoice.agreement_id, invoice.currency, invoice.invoice_date.isoformat())
     return document.quiet.get(key, [])
+
+
+def quiet_rest(invoice: PlannedInvoice, shown: Sequence[Row]) -> tuple[int, Decimal]:
+    """How many quiet rows are not among the `shown` ones, and their sum now (= if applied)."""
+    amount = invoice.quiet_amount
+    for row in shown:
+        amount = EXACT.subtract(amount, row.amount_before or ZERO)
+    return invoice.quiet_rows - len(shown), amount
 
 
 def short_ids(document: Document) -> dict[str, str]:
