@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree
 
-from report_documents import awkward, screen
+from report_documents import awkward, document, invoice, plan, screen, seats_added
 
 from drybill.billing.row import IgnoredUsage, Piece, Row, UnmappedUsage
 from drybill.errors import Place, Problem
@@ -55,8 +55,8 @@ D = Decimal
 def test_every_number_explains_itself(golden: Callable[[Path, str], None]) -> None:
     parts = []
     for of in (screen(), awkward()):
-        for invoice in of.plan.invoices:
-            parts += [render_explain(found(of, row, invoice), 80).plain for row in invoice.rows]
+        for one in of.plan.invoices:
+            parts += [render_explain(found(of, row, one), 80).plain for row in one.rows]
         for usage in (*of.plan.unmapped, *of.plan.ignored):
             parts.append(render_explain(found(of, usage), 80).plain)
     golden(GOLDEN / "explain-80.txt", "\n".join(parts))
@@ -159,3 +159,11 @@ def test_the_end_of_an_apply_fits_its_outcomes() -> None:
 def test_a_reason_code_means_something_that_can_be_done() -> None:
     text = render_code("AMBIGUOUS_LINES", 60)
     assert "Several active lines" in text and "help: Name the flexible line" in text
+
+
+def test_a_ticket_shows_what_each_invoice_comes_to() -> None:
+    of = document(plan([invoice("A", "USD", [seats_added()], (3, "66.00"), base="99.50")]))
+    text = render_markdown(of)
+    assert "| `=` |  | 3 lines unchanged |  |  |  | 66.00 | 66.00 |  |" in text
+    assert "|  |  | base amount |  |  |  | 99.50 | 99.50 |  |" in text
+    assert "|  |  | sum |  |  |  | 715.50 | 781.50 | +66.00 |" in text

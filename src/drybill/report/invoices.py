@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from drybill.billing.row import Bucket
+from drybill.billing.money import EXACT
+from drybill.billing.quantity import ZERO
+from drybill.billing.row import Bucket, Row
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import closing, opening, words
 from drybill.report.document import Document
 from drybill.report.entries import Entry, entry_of
-from drybill.report.findings import findings, quiet_rows, short_ids
+from drybill.report.findings import findings, quiet_rest, quiet_rows, short_ids
 from drybill.report.layout import Sheet, cells
 from drybill.report.ledger import Ledger
 from drybill.report.marks import LOUD, STRONG
@@ -51,20 +53,37 @@ def entries_of(
     """The shown rows, what the others come to, the base amount, and the sum of it all."""
     entries = [entry_of(row, invoice, ids) for row in invoice.rows if row.id in shown]
     quiet = quiet_rows(document, invoice) if document.show_all else []
-    if quiet:
-        entries += [entry_of(row, invoice, ids) for row in quiet]
-    elif invoice.quiet_rows:
-        amount = words.money(invoice.quiet_amount, invoice.currency)
-        name = f"{words.count(invoice.quiet_rows, 'line')} {_quiet_word(document)}"
+    entries += [entry_of(row, invoice, ids) for row in quiet]
+    others, rest = quiet_rest(invoice, quiet)
+    if others:
+        amount = words.money(rest, invoice.currency)
+        name = f"{words.count(others, 'line')} {_quiet_word(document)}"
         entries.append(Entry("=", name, amount=(amount, ""), quiet=True))
-    left_out = len(invoice.rows) - sum(row.id in shown for row in invoice.rows)
+    left_out = [row for row in invoice.rows if row.id not in shown]
     if left_out:
-        entries.append(Entry("", f"{words.count(left_out, 'more row')}: --all", quiet=True))
+        entries.append(_unshown(f"{words.count(len(left_out), 'more row')}: --all", left_out))
     if invoice.base_amount:
         base = words.money(invoice.base_amount, invoice.currency)
         entries.append(Entry("", "base amount", amount=(base, ""), quiet=True))
     entries.append(sum_of(invoice))
     return entries
+
+
+def _unshown(name: str, rows: Sequence[Row]) -> Entry:
+    """Rows that are not shown, with what they come to, so that the column adds up."""
+    before = after = ZERO
+    for row in rows:
+        if row.amount_before is not None and row.amount_after is not None:
+            before = EXACT.add(before, row.amount_before)
+            after = EXACT.add(after, row.amount_after)
+    currency, moved = rows[0].currency, EXACT.subtract(after, before)
+    return Entry(
+        "",
+        name,
+        amount=(words.money(before, currency), words.money(after, currency) if moved else ""),
+        change=words.signed(moved, currency) if moved else "",
+        quiet=True,
+    )
 
 
 def sum_of(invoice: PlannedInvoice) -> Entry:

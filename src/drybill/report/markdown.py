@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from drybill.billing.row import Row
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import words
 from drybill.report.document import Document
 from drybill.report.entries import (
+    Entry,
     dearest,
-    entry_of,
     usage_money,
     usage_more,
     usage_name,
     worth_showing,
 )
 from drybill.report.findings import findings, quiet_rows, short_ids
+from drybill.report.invoices import entries_of
 from drybill.report.opening import state
 from drybill.report.table import ROWS_SHOWN
 
@@ -160,11 +160,10 @@ def _invoices(document: Document) -> list[str]:
         shown = worth_showing(every, ROWS_SHOWN, document.applying)
     lines: list[str] = []
     for invoice in plan.invoices:
-        rows = [row for row in invoice.rows if row.id in shown]
-        if document.show_all:
-            rows += quiet_rows(document, invoice)
-        if rows:
-            lines += ["", _title(invoice), "", *_rows(rows, invoice, ids)]
+        quiet = quiet_rows(document, invoice) if document.show_all else []
+        if quiet or any(row.id in shown for row in invoice.rows):
+            entries = entries_of(invoice, document, shown, ids)
+            lines += ["", _title(invoice), "", *_rows(entries)]
     if len(every) > len(shown):
         lines += ["", f"and {words.count(len(every) - len(shown), 'more row')}"]
     return lines
@@ -180,14 +179,22 @@ def _title(invoice: PlannedInvoice) -> str:
     )
 
 
-def _rows(rows: Sequence[Row], invoice: PlannedInvoice, ids: dict[str, str]) -> list[str]:
+def _rows(entries: Sequence[Entry]) -> list[str]:
+    """Lines, base amount and sum: a column of amounts adds up."""
     head = ("", "row", "line", "reason", "quantity", "unit", "now", "if applied", "difference")
     cells = []
-    for row in rows:
-        entry = entry_of(row, invoice, ids)
+    for entry in entries:
         before, after = entry.amount
         reason = "; ".join(filter(None, (entry.reason, *entry.more)))
         quantity = " -> ".join(filter(None, entry.quantity))
         numbers = (quantity, entry.price, before, after or before, entry.change)
-        cells.append((f"`{entry.mark}`", entry.id, escape(entry.name), escape(reason), *numbers))
+        cells.append(
+            (
+                f"`{entry.mark}`" if entry.mark else "",
+                entry.id,
+                escape(entry.name),
+                escape(reason),
+                *numbers,
+            )
+        )
     return _table(head, cells, right=4)
