@@ -227,6 +227,29 @@ def test_a_leak_alone_is_not_clean_and_no_difference(clean: Desk) -> None:
     assert (found["verdict"], line["bucket"], line["leak"]) == ("leak", "unchanged", "10.00")
 
 
+def test_a_filter_leaves_every_invoice_adding_up(desk: Desk) -> None:
+    desk.lines = desk.lines.replace("Mail,5", "Mail,4")
+    whole, narrow = desk.diff(), desk.diff("--product", "SEAT")
+    assert (narrow["checked"], narrow["verdict"]) == (whole["checked"], whole["verdict"])
+    (invoice,) = narrow["invoices"]
+    assert [line["line_id"] for line in invoice["lines"]] == ["L1"]
+    told = [invoice[f"hidden_{what}"] for what in ("lines", "before", "after")]
+    assert told == [1, "8.00", "10.00"]
+    out = drybill("diff", desk.mapping, *AS_OF, "--product", "SEAT").out
+    (line,) = (line for line in out.splitlines() if "1 row hidden by the filter" in line)
+    assert line.split()[-4:] == ["8.00", "->", "10.00", "+2.00"]
+
+
+def test_a_client_is_also_who_pays(desk: Desk) -> None:
+    (desk.folder / "agreements.csv").write_text(
+        "agreement_id,company_id,company_name,currency,next_period_start,bill_to\n"
+        "A,250,Müller & 松本,USD,2026-12-01,900\n",
+        "utf-8",
+    )
+    (invoice,) = desk.diff("--client", "900")["invoices"]
+    assert (invoice["client_id"], len(invoice["lines"])) == ("900", 1)
+
+
 # Machine output
 
 PROMISED = {

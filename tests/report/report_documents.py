@@ -62,6 +62,7 @@ def row(
         "client": "Wonderland Ltd",
         "line_id": None if bucket is Bucket.CREATE else "88213",
         "effective": MAY if bucket.differs else None,
+        "counted": D(before) if bucket is Bucket.BLOCKED and before is not None else None,
         "pieces_before": pieces(before),
         "pieces_after": pieces(after),
     }

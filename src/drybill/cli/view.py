@@ -116,17 +116,23 @@ class View:
     ) -> None:
         from drybill.flow.selection import narrow
         from drybill.report.document import Document, Hidden, RunFacts
+        from drybill.report.findings import quiet_key
 
-        hidden = None
+        hidden, whole = None, plan
         if selection:
+            payers = {
+                quiet_key(invoice): (invoice.client_id, invoice.client) for invoice in plan.invoices
+            }
             quiet_rows = {
-                key: [row for row in rows if selection.keeps(row)]
+                key: [row for row in rows if selection.keeps(row, *payers[key])]
                 for key, rows in quiet_rows.items()
             }
             shown = quiet_rows if self.all_rows or self.invoices else {}
             plan, left_out = narrow(plan, selection, shown)
             filters = tuple(f"--{name} {value}" for name, value in plan.options)
-            hidden = Hidden(rows=left_out.rows, filters=filters, money=left_out.money)
+            hidden = Hidden(
+                rows=left_out.rows, filters=filters, money=left_out.money, of=left_out.of
+            )
         document = Document(
             run=RunFacts(
                 id=run,
@@ -135,6 +141,7 @@ class View:
                 plan_digest=digest,
             ),
             plan=plan,
+            whole=whole,
             exit_code=code,
             quiet=quiet_rows,
             hidden=hidden,

@@ -99,7 +99,12 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     _note_margins(rows, policy.guards)
     selected = None
     if request.selection:
-        selected = {row.id for row in rows if request.selection.keeps(row)}
+        selected = {
+            row.id
+            for invoice in laid_out
+            for row in invoice.rows
+            if request.selection.keeps(row, invoice.client_id, invoice.client)
+        }
     switch(rows, policy.writes, selected)
     for invoice in laid_out:
         settle(invoice)

@@ -36,8 +36,9 @@ class Selection(Struct, frozen=True, kw_only=True):
             or self.min_money is not None
         )  # fmt: skip
 
-    def keeps(self, row: Row) -> bool:
-        if self.clients and not self.clients & {row.client_id, row.client}:
+    def keeps(self, row: Row, payer_id: str, payer: str) -> bool:
+        """A client's rows are those of its agreements, and those that it is billed for."""
+        if self.clients and not self.clients & {row.client_id, row.client, payer_id, payer}:
             return False
         if self.vendors and not any(use.vendor in self.vendors for use in row.usage):
             return False
@@ -84,6 +85,7 @@ class HiddenRows(Struct, frozen=True, kw_only=True):
 
     rows: int
     money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences)
+    of: dict[QuietKey, tuple[Row, ...]]  # by invoice
 
 
 def narrow(
@@ -95,14 +97,18 @@ def narrow(
     """
     hidden = 0
     money: dict[str, Decimal] = {}
+    of: dict[QuietKey, tuple[Row, ...]] = {}
     invoices = []
     for invoice in plan.invoices:
-        kept = tuple(row for row in invoice.rows if selection.keeps(row))
+        kept, left_out = [], []
         for row in invoice.rows:
-            if not selection.keeps(row):
-                hidden += 1
-                moved = abs(row.difference)
-                money[row.currency] = EXACT.add(money.get(row.currency, Decimal(0)), moved)
+            if selection.keeps(row, invoice.client_id, invoice.client):
+                kept.append(row)
+                continue
+            left_out.append(row)
+            hidden += 1
+            moved = abs(row.difference)
+            money[row.currency] = EXACT.add(money.get(row.currency, Decimal(0)), moved)
         key = (
             invoice.psa,
             invoice.agreement_id,
@@ -110,7 +116,8 @@ def narrow(
             invoice.invoice_date.isoformat(),
         )
         if kept or quiet.get(key):
-            invoices.append(replace(invoice, rows=kept))
+            invoices.append(replace(invoice, rows=tuple(kept)))
+            of[key] = tuple(left_out)
     unmapped = tuple(use for use in plan.unmapped if selection.keeps_use(use))
     ignored = tuple(use for use in plan.ignored if selection.keeps_use(use))
     hidden += len(plan.unmapped) - len(unmapped) + len(plan.ignored) - len(ignored)
@@ -122,7 +129,7 @@ def narrow(
         ignored=ignored,
         causes=tuple(causes(near, unmapped)),
     )
-    return shown, HiddenRows(rows=hidden, money=tuple(sorted(money.items())))
+    return shown, HiddenRows(rows=hidden, money=tuple(sorted(money.items())), of=of)
 
 
 def check_names(
@@ -141,7 +148,7 @@ def check_names(
         return
     clients = {name for client in policy.clients.values() for name in (client.id, client.name)}
     for agreement in agreements:
-        clients |= {agreement.company_id, agreement.company_name}
+        clients |= {agreement.company_id, agreement.company_name, agreement.bill_to or ""}
     products = set(policy.products) | {segment.product for segment in segments}
     for receipt in receipts.values():
         clients |= receipt.customers

@@ -14,7 +14,7 @@ from drybill.billing.money import EXACT
 from drybill.billing.row import Bucket, IgnoredUsage, Row, UnmappedUsage
 from drybill.plan.plan import PlannedInvoice
 from drybill.report.document import Document
-from drybill.report.findings import quiet_rest, quiet_rows
+from drybill.report.findings import hidden_rows, quiet_rest, quiet_rows, sums_of
 from drybill.report.words import clean, last_day
 from drybill.report.words import plain_money as money
 from drybill.report.words import plain_quantity as quantity
@@ -67,11 +67,19 @@ def _rows(document: Document) -> Iterator[dict[str, str | None]]:
         quiet = quiet_rows(document, invoice) if document.show_all else []
         for row in quiet:
             yield _line(row, invoice)
+        hidden = hidden_rows(document, invoice)
+        if hidden:
+            name = f"rows hidden by the filter ({len(hidden)})"
+            yield _sum("hidden_lines", name, *sums_of(hidden), invoice)
         others, amount = quiet_rest(invoice, quiet)
         if others:
-            yield _sum("quiet_lines", f"unchanged or fixed lines ({others})", amount, invoice)
+            yield _sum(
+                "quiet_lines", f"unchanged or fixed lines ({others})", amount, amount, invoice
+            )
         if invoice.base_amount:
-            yield _sum("base_amount", "base amount", invoice.base_amount, invoice)
+            yield _sum(
+                "base_amount", "base amount", invoice.base_amount, invoice.base_amount, invoice
+            )
     for unmapped in document.plan.unmapped:
         yield {
             **_usage(unmapped, Bucket.UNMAPPED),
@@ -85,9 +93,9 @@ def _rows(document: Document) -> Iterator[dict[str, str | None]]:
 
 
 def _sum(
-    kind: str, description: str, amount: Decimal, invoice: PlannedInvoice
+    kind: str, description: str, before: Decimal, after: Decimal, invoice: PlannedInvoice
 ) -> dict[str, str | None]:
-    """What an invoice holds beside the lines that have rows; the plan changes none of it."""
+    """What an invoice holds beside the lines that have rows of their own."""
     return {
         "kind": kind,
         "psa": invoice.psa,
@@ -96,9 +104,9 @@ def _sum(
         "agreement_id": invoice.agreement_id,
         "description": description,
         "currency": invoice.currency,
-        "amount_before": money(amount),
-        "amount_after": money(amount),
-        "difference": money(EXACT.subtract(amount, amount)),
+        "amount_before": money(before),
+        "amount_after": money(after),
+        "difference": money(EXACT.subtract(after, before)),
         "would_write": "false",
         **_invoice(invoice),
     }

@@ -28,12 +28,15 @@ class Hidden(Struct, frozen=True, kw_only=True):
     rows: int
     filters: tuple[str, ...]
     money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences hidden)
+    of: dict[tuple[str, str, str, str], tuple[Row, ...]] = new_field(default_factory=dict)
+    # by shown invoice, as in Document.quiet
 
 
 class Document(Struct, frozen=True, kw_only=True):
     run: RunFacts
-    plan: Plan
+    plan: Plan  # as far as it is shown
     exit_code: Exit
+    whole: Plan | None = None  # before a filter narrowed it
     quiet: dict[tuple[str, str, str, str], list[Row]] = new_field(default_factory=dict)
     # quiet rows by invoice (psa, root agreement, currency, invoice date), with --all
     hidden: Hidden | None = None

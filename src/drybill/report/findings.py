@@ -9,14 +9,14 @@ from typing import Literal
 from msgspec import Struct
 
 from drybill.billing.money import EXACT
-from drybill.billing.quantity import ZERO
+from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Row, UnmappedUsage, Verdict
 from drybill.plan.plan import Plan, PlannedInvoice
 from drybill.report.document import Document
 
 Outcome = Literal["nothing_checked", "incomplete", "needs_decision", "differences", "leak", "clean"]
 
-_COMPARED = (Bucket.UNCHANGED, Bucket.CHANGE, Bucket.CREATE, Bucket.END, Bucket.BLOCKED)
+_COMPARED = (Bucket.UNCHANGED, Bucket.CHANGE, Bucket.CREATE, Bucket.END)
 _UNDECIDED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.ORPHAN)
 _NEEDS_PERSON = frozenset(_UNDECIDED)
 _MIN_PREFIX = 4
@@ -33,12 +33,12 @@ class Findings(Struct, frozen=True):
     stops: tuple[Verdict, ...]  # client and run guards that would stop --apply
 
 
-def findings(plan: Plan) -> Findings:
+def findings(plan: Plan, whole: Plan | None = None) -> Findings:
+    """`whole` is the plan before a filter narrowed it: a filter neither checks nor decides."""
+    whole = whole or plan
     buckets = dict(plan.buckets)
-    accepted = sum(
-        row.bucket is Bucket.IGNORED and row.accepted_difference is not None for row in plan.rows
-    )
-    checked = sum(buckets.get(bucket.value, 0) for bucket in _COMPARED) + accepted
+    checked = sum(buckets.get(bucket.value, 0) for bucket in _COMPARED)
+    checked += sum(map(_was_compared, whole.rows))
     open_rows = buckets.get(Bucket.UNMAPPED.value, 0)
     open_rows += sum(buckets.get(bucket.value, 0) for bucket in _UNDECIDED)
     verdict: Outcome = "clean"
@@ -48,7 +48,7 @@ def findings(plan: Plan) -> Findings:
         verdict = "incomplete"
     elif open_rows:
         verdict = "needs_decision"
-    elif plan.has_changes:
+    elif whole.has_changes:
         verdict = "differences"
     elif any(sums.leak_up or sums.leak_down for sums in plan.totals):
         verdict = "leak"
@@ -62,10 +62,35 @@ def findings(plan: Plan) -> Findings:
     )
 
 
+def _was_compared(row: Row) -> bool:
+    """Accepted, or held back although both its numbers are known."""
+    if row.bucket is Bucket.BLOCKED:
+        return row.counted is not UNKNOWN and row.quantity_before is not UNKNOWN
+    return row.bucket is Bucket.IGNORED and row.accepted_difference is not None
+
+
+def quiet_key(invoice: PlannedInvoice) -> tuple[str, str, str, str]:
+    return invoice.psa, invoice.agreement_id, invoice.currency, invoice.invoice_date.isoformat()
+
+
+def hidden_rows(document: Document, invoice: PlannedInvoice) -> tuple[Row, ...]:
+    """The rows of an invoice that a filter keeps from view."""
+    return () if document.hidden is None else document.hidden.of.get(quiet_key(invoice), ())
+
+
+def sums_of(rows: Sequence[Row]) -> tuple[Decimal, Decimal]:
+    """What rows come to now and if applied, where both amounts are known."""
+    before = after = ZERO
+    for row in rows:
+        if row.amount_before is not None and row.amount_after is not None:
+            before = EXACT.add(before, row.amount_before)
+            after = EXACT.add(after, row.amount_after)
+    return before, after
+
+
 def quiet_rows(document: Document, invoice: PlannedInvoice) -> list[Row]:
     """The unchanged and fixed rows of an invoice without a leak; empty unless asked for."""
-    key = (invoice.psa, invoice.agreement_id, invoice.currency, invoice.invoice_date.isoformat())
-    return document.quiet.get(key, [])
+    return document.quiet.get(quiet_key(invoice), [])
 
 
 def quiet_rest(invoice: PlannedInvoice, shown: Sequence[Row]) -> tuple[int, Decimal]:

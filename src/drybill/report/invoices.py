@@ -7,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from drybill.billing.money import EXACT
-from drybill.billing.quantity import ZERO
 from drybill.billing.row import Bucket, Row
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import closing, opening, words
 from drybill.report.document import Document
 from drybill.report.entries import Entry, entry_of
-from drybill.report.findings import findings, quiet_rest, quiet_rows, short_ids
+from drybill.report.findings import (
+    findings,
+    hidden_rows,
+    quiet_rest,
+    quiet_rows,
+    short_ids,
+    sums_of,
+)
 from drybill.report.layout import Sheet, cells
 from drybill.report.ledger import Ledger
 from drybill.report.marks import LOUD, STRONG
@@ -24,7 +30,7 @@ def render_invoices(document: Document, width: int) -> Sheet:
     """Whole invoices, now and if applied. Single lines for all rows need `document.quiet`."""
     document = replace(document, show_all=True)
     sheet = Sheet(width)
-    found = findings(document.plan)
+    found = findings(document.plan, document.whole)
     ids = short_ids(document)
     opening.title(sheet, document)
     opening.sources(sheet, document.plan.sources)
@@ -62,6 +68,9 @@ def entries_of(
     left_out = [row for row in invoice.rows if row.id not in shown]
     if left_out:
         entries.append(_unshown(f"{words.count(len(left_out), 'more row')}: --all", left_out))
+    hidden = hidden_rows(document, invoice)
+    if hidden:
+        entries.append(_unshown(f"{words.count(len(hidden), 'row')} hidden by the filter", hidden))
     if invoice.base_amount:
         base = words.money(invoice.base_amount, invoice.currency)
         entries.append(Entry("", "base amount", amount=(base, ""), quiet=True))
@@ -71,11 +80,7 @@ def entries_of(
 
 def _unshown(name: str, rows: Sequence[Row]) -> Entry:
     """Rows that are not shown, with what they come to, so that the column adds up."""
-    before = after = ZERO
-    for row in rows:
-        if row.amount_before is not None and row.amount_after is not None:
-            before = EXACT.add(before, row.amount_before)
-            after = EXACT.add(after, row.amount_after)
+    before, after = sums_of(rows)
     currency, moved = rows[0].currency, EXACT.subtract(after, before)
     return Entry(
         "",

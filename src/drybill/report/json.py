@@ -19,7 +19,7 @@ from drybill.billing.row import (
 )
 from drybill.plan.plan import PlannedInvoice, SourceSummary
 from drybill.report.document import Document
-from drybill.report.findings import findings, quiet_rows
+from drybill.report.findings import findings, hidden_rows, quiet_rows, sums_of
 from drybill.report.words import plain_money as money
 from drybill.report.words import plain_quantity as quantity
 
@@ -54,7 +54,7 @@ def _whole(made: Any) -> Any:
 
 def _document(document: Document) -> _Object:
     plan, run = document.plan, document.run
-    found = findings(plan)
+    found = findings(plan, document.whole)
     buckets = dict(plan.buckets)
     return {
         "schema": SCHEMA,
@@ -132,6 +132,8 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
     if document.show_all:
         rows += quiet_rows(document, invoice)
     stopped = document.plan.stopped(invoice)
+    hidden = hidden_rows(document, invoice)
+    hidden_before, hidden_after = sums_of(hidden)
     return {
         "psa": invoice.psa,
         "client_id": invoice.client_id,
@@ -156,6 +158,9 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "agreement": invoice.agreement,
         "quiet_lines": invoice.quiet_rows,
         "quiet_amount": money(invoice.quiet_amount),
+        "hidden_lines": len(hidden),
+        "hidden_before": money(hidden_before),
+        "hidden_after": money(hidden_after),
     }
 
 

@@ -29,7 +29,7 @@ _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 def render_markdown(document: Document) -> str:
     """GitHub-flavoured tables; the same rows as the screen shows."""
     plan, run = document.plan, document.run
-    found = findings(plan)
+    found = findings(plan, document.whole)
     head = f"APPLIED, run {run.id}" if run.wrote else "DRY RUN, nothing is written"
     lines = [
         f"### drybill: {escape(head)}",
@@ -88,7 +88,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _verdict(document: Document) -> str:
-    found = findings(document.plan)
+    found = findings(document.plan, document.whole)
     if found.verdict == "nothing_checked":
         return "**NOTHING WAS CHECKED.**"
     loud = "**INCOMPLETE:** " if found.verdict == "incomplete" else ""

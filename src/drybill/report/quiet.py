@@ -15,7 +15,7 @@ _COUNTED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.ORPHAN, Bucket.UNMAPPED)
 def render_quiet(document: Document) -> str:
     """`drybill 7f3a91c2: 1 under +66.00 USD; 1 blocked; huntress INCOMPLETE; exit 3`, or ``."""
     plan = document.plan
-    found = findings(plan)
+    found = findings(plan, document.whole)
     silent_sources = [source for source in plan.sources if source.complete and not source.records]
     partial_sources = [source for source in plan.sources if not source.complete]
     if (

@@ -37,7 +37,7 @@ def render_table(document: Document, width: int) -> Sheet:
     """
     sheet = Sheet(width)
     plan = document.plan
-    found = findings(plan)
+    found = findings(plan, document.whole)
     opening.title(sheet, document)
     opening.sources(sheet, plan.sources)
     opening.causes(sheet, document)
