@@ -252,3 +252,10 @@ def test_a_report_is_written_whole_or_not_at_all(
     said = drybill("diff", desk.mapping, *AS_OF, option, str(file))
     assert (said.code, "cannot be written: no space left" in said.err) == (Exit.USAGE, True)
     assert [path.read_text() for path in file.parent.iterdir()] == ["the old one"]
+
+
+def test_without_a_terminal_the_table_says_that_it_is_confirmed(desk: Desk) -> None:
+    said = drybill("diff", "--plan", desk.plan(), "--apply")
+    assert "APPLY, 4 lines to be written now" in said.out
+    assert "Confirmed by --plan. 4 lines will be written" in said.out
+    assert "Nothing is written yet" not in said.out

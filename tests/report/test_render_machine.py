@@ -65,6 +65,7 @@ def test_json_numbers_are_plain_texts_and_unknown_is_null() -> None:
     assert (first["unit_price"], first["amount_after"]) == ("20", "20000.00")
     assert second["quantity_before"] is second["unit_price"] is second["amount_before"] is None
     assert first["effective_date"] == "2026-05-01"
+    assert second["difference"] == "0.00"  # outside every sum, in the digits of the others
 
 
 def test_json_survives_half_a_character() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from report_documents import awkward, document, invoice, plan, row, screen, seats_added, source
 
-from drybill.billing.row import Bucket, Reason
+from drybill.billing.row import Bucket, Piece, Reason
 from drybill.report import words
 from drybill.report.console import open_console, show
 from drybill.report.document import Document
@@ -203,3 +204,16 @@ def test_a_guard_that_would_stop_apply_takes_the_apply_command_away() -> None:
 def test_accepted_rows_count_as_checked_and_unknown_ones_do_not() -> None:
     found = findings(awkward().plan)
     assert (found.rows, found.checked, found.verdict) == (13, 6, "incomplete")
+
+
+def test_a_line_of_some_days_only_says_which() -> None:
+    """Its amount is not quantity x price, and nothing else on the invoice would say why."""
+    half = Piece("1", Decimal(10), Decimal(0), Decimal("22.00"), "billable",
+                 date(2026, 5, 15), date(2026, 6, 1), 17, 31, Decimal("120.65"))  # fmt: skip
+    key = ("main", "1041", "USD", "2026-05-01")
+    quiet = row("Half", Bucket.UNCHANGED, "10", pieces_before=(half,), pieces_after=(half,))
+    of = document(plan([invoice("A", "USD", [], (1, "120.65"))]), quiet={key: [quiet]})
+    for width in (60, 120):
+        text = render_invoices(of, width).plain
+        assert "10 for 15-31 May 2026 (17 of 31 days)" in text
+        assert "invoice 1 May 2026 for 1-31 May 2026" in " ".join(text.split())

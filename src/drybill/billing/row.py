@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from drybill.billing.change import ChangeField, Observed, WriteStep
-from drybill.billing.money import EXACT
+from drybill.billing.money import EXACT, round_money
 from drybill.billing.quantity import Quantity
 
 
@@ -178,7 +178,7 @@ class Row(Struct, kw_only=True):
     def difference(self) -> Decimal:
         """amount after - amount before; 0 where an amount is unknown (it is outside every sum)."""
         if self.amount_before is None or self.amount_after is None:
-            return Decimal(0)
+            return round_money(Decimal(0), self.currency)
         return EXACT.subtract(self.amount_after, self.amount_before)
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drybill.cli.screen import ReaderGone, put, talk, width
+from drybill.cli.screen import ReaderGone, on_terminal, put, talk, width
 from drybill.errors import InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ class View:
             notices=notices,
             show_all=self.all_rows,
             applying=applying,
+            asking=on_terminal(),
         )
         try:
             put(self._render(document), self.output)

@@ -160,7 +160,7 @@ def next_step(sheet: Sheet, document: Document, found: Findings) -> None:
     sheet.blank()
     done = f"Written by run {clean(run.id)}." if run.wrote else "Nothing was written."
     if document.applying:
-        done = "Nothing is written yet."
+        done = "Nothing is written yet." if document.asking else "Confirmed by --plan."
     sheet.prose(f"{done} {'; '.join(filter(None, says))}".rstrip(), style=STRONG)
     commands = []
     if found.undecided:
@@ -181,7 +181,7 @@ def _writable(document: Document, found: Findings) -> str:
         return "No line can be written"
     if found.stops:
         return f"{words.count(writes, 'line')} could be written, were it not for the guards above"
-    will = "would be" if document.applying else "can be"
+    will = ("would be" if document.asking else "will be") if document.applying else "can be"
     moved = words.moves(document.plan.writes)
     return f"{words.count(writes, 'line')} {will} written ({moved})"
 

@@ -43,3 +43,4 @@ class Document(Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()  # "no journal: ...", "expired entries", ...
     show_all: bool = False
     applying: bool = False  # --apply: what is shown is about to be written
+    asking: bool = True  # and somebody is asked first; False without a terminal

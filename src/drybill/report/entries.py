@@ -51,9 +51,19 @@ def entry_of(row: Row, invoice: PlannedInvoice, ids: Mapping[str, str]) -> Entry
         id=ids[row.id],
         date=words.day(row.effective) if row.effective and row.bucket.differs else "",
         reason=row.reasons[0].code if row.reasons else "",
-        more=() if row.quiet else tuple(_more(row, invoice)),
+        more=tuple(_parts(row) if row.quiet else [*_parts(row), *_more(row, invoice)]),
         quiet=row.quiet,
     )
+
+
+def _parts(row: Row) -> list[str]:
+    """Pieces that bill some days of the period only: `10 for 15-31 Dec 2026 (17 of 31 days)`."""
+    return [
+        f"{words.quantity(piece.quantity)} for {words.days(piece.first_day, piece.until)} "
+        f"({piece.used_days} of {words.count(piece.period_days, 'day')})"
+        for piece in row.pieces_after
+        if piece.used_days != piece.period_days
+    ]
 
 
 def name_of(row: Row) -> str:

@@ -122,7 +122,6 @@ def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> 
         facts = f"{clean(invoice.psa)}, {facts}"
     facts += f", invoice {words.day(invoice.invoice_date)}"
     period = words.days(invoice.period_start, invoice.period_end)
-    period = period.removesuffix(f" {invoice.invoice_date.year}")  # said just before
     facts += f" for {period}, {invoice.currency}"
     if cells(client) + 3 + cells(facts) <= sheet.width:
         sheet.add((client, STRONG), "   ", facts)

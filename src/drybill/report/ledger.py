@@ -141,7 +141,9 @@ class Ledger:
             if one or other:
                 parts = [f"{one} ->", other] if other else [one]
                 self.sheet.flow(parts, " ", f"{_DETAIL}{label:<11}", " " * 15)
-        if not entry.quiet:
+        if entry.quiet:
+            self._details("", "; ".join(entry.more))
+        else:
             dated = f"from {entry.date}" if entry.date else ""
             more = "; ".join(filter(None, (dated, *entry.more)))
             self._details("  ".join(filter(None, (entry.id, entry.reason))), more)

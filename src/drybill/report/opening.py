@@ -22,7 +22,8 @@ def title(sheet: Sheet, document: Document) -> None:
     run, plan = document.run, document.plan
     say = f"APPLIED, run {clean(run.id)}" if run.wrote else "DRY RUN, nothing is written"
     if document.applying:
-        say = f"APPLY, {words.count(len(plan.writes), 'line')} to be written once confirmed"
+        say = f"APPLY, {words.count(len(plan.writes), 'line')} to be written"
+        say += " once confirmed" if document.asking else " now"
     facts = f"plan {words.short(run.plan_digest)}, {words.moment(run.as_of)}, {clean(run.mapping)}"
     if cells(say) + cells(facts) + 5 <= sheet.width:
         sheet.add((say, STRONG), "     ", facts)
