@@ -254,3 +254,5 @@ def test_trials_are_left_out_before_anything_else_looks_at_the_rows(tmp_path: Pa
         assert (row.counted, row.reasons[1].code) == (12, "EXCLUDED")
     only_trials = "customer_id,sku,quantity,trial\nc,seat,3,true"
     assert says(bill(tmp_path, toml, lines=NO_LINE, v=only_trials)) == ["seat ignored 3 EXCLUDED"]
+    unknown = only_trials.replace("3,true", ",true")
+    assert says(bill(tmp_path, toml, lines=NO_LINE, v=unknown)) == ["seat ignored ? EXCLUDED"]

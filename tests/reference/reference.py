@@ -122,7 +122,8 @@ def reason_of(world: World, client: Json | None, products: list[str], found: lis
     except Unclear as unclear:
         return unclear.code if unclear.bucket == "unmapped" else ""
     if excludes_trial(world, product) and any(
-        record.get("trial") == "true" and is_seen(world, record) and number(record["quantity"])
+        # a trial of unknown size is not a trial of nothing
+        record.get("trial") == "true" and is_seen(world, record) and number(record["quantity"]) != 0
         for record in uses(world, client, product)
     ):
         return "EXCLUDED"

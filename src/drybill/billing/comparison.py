@@ -270,6 +270,15 @@ class _Comparer:
         for record in use.records:
             self.strays.ignore(record, why, client)
 
+    def _excluded_unknown(self, client: Client, product: Product, number: Number) -> bool:
+        """Whether a trial of unknown size was left out: unknown is not 0, and is shown."""
+        use = self.claims.uses.get((client.psa, client.id, product.key))
+        return (
+            use is not None
+            and any(reason.code == "EXCLUDED" for reason in number.reasons)
+            and any(record.trial and record.quantity is UNKNOWN for record in use.records)
+        )
+
     def _leave_out(self, client: Client, product: Product) -> None:
         """A known 0 without a line is nothing to show."""
         use = self.claims.uses.get((client.psa, client.id, product.key))
@@ -383,8 +392,9 @@ class _Comparer:
             return  # nothing is used as far as anybody says: no line, no row
         if number.quantity == 0 and number.block is None:
             self._leave_out(client, product)
-            if number.excluded or any(c.quantity for c in number.usage):
-                why = Reason("EXCLUDED" if number.excluded else "RULES_TO_ZERO")
+            excluded = number.excluded or self._excluded_unknown(client, product, number)
+            if excluded or any(c.quantity for c in number.usage):
+                why = Reason("EXCLUDED" if excluded else "RULES_TO_ZERO")
                 self._ignored_use(client, product, number, why)
             return
         description = _described(self.claims, client, product)
