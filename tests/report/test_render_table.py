@@ -217,3 +217,11 @@ def test_a_line_of_some_days_only_says_which() -> None:
         text = render_invoices(of, width).plain
         assert "10 for 15-31 May 2026 (17 of 31 days)" in text
         assert "invoice 1 May 2026 for 1-31 May 2026" in " ".join(text.split())
+
+
+def test_incomplete_is_said_of_sources_only() -> None:
+    """Every source answered wholly; what is unknown are lines of the PSA."""
+    of = awkward()
+    assert of.plan.complete and any(sums.incomplete_invoices for sums in of.plan.totals)
+    text = render_table(of, 120).plain
+    assert "INCOMPLETE" not in text and "UNKNOWN LINES: 6 of 13 rows checked." in text

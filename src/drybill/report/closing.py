@@ -56,7 +56,7 @@ def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon) -> None:
     }
     incomplete = [member.incomplete_invoices for member in sums]
     if any(incomplete):
-        cells["INCOMPLETE INVOICES"] = [(f"{n:,}", LOUD) if n else ("-", "") for n in incomplete]
+        cells["WITH UNKNOWN LINES"] = [(f"{n:,}", LOUD) if n else ("-", "") for n in incomplete]
     name = max(len(label) for label in cells)
     widths = [
         max(len(member.currency), *(len(row[i][0]) for row in cells.values()))
@@ -104,9 +104,9 @@ def _cell(currency: str, figure: _Figure) -> tuple[str, str]:
     return words.money(amount, currency), ""
 
 
-def counts(sheet: Sheet, buckets: Sequence[tuple[str, int]], found: Findings) -> None:
+def counts(sheet: Sheet, document: Document, found: Findings) -> None:
     """How many rows ended where, and how many of them were compared with anything at all."""
-    numbers = dict(buckets)
+    numbers = dict(document.plan.buckets)
     present = [(b, numbers[b.value]) for b in Bucket if numbers.get(b.value)]
     says = f"{words.count(found.rows, 'row')}: "
     says += ", ".join(f"{number:,} {bucket.value}" for bucket, number in present) or "none"
@@ -118,7 +118,7 @@ def counts(sheet: Sheet, buckets: Sequence[tuple[str, int]], found: Findings) ->
     checked = f"{found.checked:,} of {words.count(found.rows, 'row')} checked"
     match found.verdict:
         case "incomplete":
-            sheet.prose(f"INCOMPLETE: {checked}.", style=LOUD)
+            sheet.prose(f"{lacking(document)}: {checked}.", style=LOUD)
         case "clean":
             sheet.prose(f"Nothing differs: {checked}.")
         case "leak":
@@ -126,6 +126,11 @@ def counts(sheet: Sheet, buckets: Sequence[tuple[str, int]], found: Findings) ->
             sheet.prose(f"{says}: {checked}.", style=LOUD)
         case _:
             sheet.prose(f"{checked[0].upper()}{checked[1:]}.")
+
+
+def lacking(document: Document) -> str:
+    """A source that did not answer wholly is INCOMPLETE; lines without an amount are unknown."""
+    return "UNKNOWN LINES" if document.plan.complete else "INCOMPLETE"
 
 
 def stops(sheet: Sheet, guards: Sequence[Verdict]) -> None:

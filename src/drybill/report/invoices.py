@@ -47,7 +47,7 @@ def render_invoices(document: Document, width: int) -> Sheet:
             ledger.write(entry)
     closing.totals(sheet, document.plan.totals, "now")
     closing.totals(sheet, document.plan.totals, "later")
-    closing.counts(sheet, document.plan.buckets, found)
+    closing.counts(sheet, document, found)
     closing.stops(sheet, found.stops)
     closing.next_step(sheet, document, found)
     return sheet
@@ -95,7 +95,7 @@ def sum_of(invoice: PlannedInvoice) -> Entry:
     """The projected part of an invoice: the sum of its lines and its base amount."""
     return Entry(
         "",
-        "sum" if not invoice.unknown_lines else "sum, INCOMPLETE",
+        "sum" if not invoice.unknown_lines else "sum of known lines",
         amount=(
             words.money(invoice.before, invoice.currency),
             words.money(invoice.after, invoice.currency),
@@ -131,7 +131,7 @@ def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> 
     if invoice.unknown_lines:
         says = words.count(invoice.unknown_lines, "line")
         says += " without quantity or price in the PSA, outside every sum"
-        sheet.prose(f"INCOMPLETE: {says}", "  ", "    ", style=LOUD)
+        sheet.prose(f"UNKNOWN LINES: {says}", "  ", "    ", style=LOUD)
     if len(invoice.unbilled_periods) > 1:
         starts = ", ".join(start.isoformat() for start in invoice.unbilled_periods)
         says = f"not invoiced yet, periods from {starts}: this is the first"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from drybill.plan.plan import PlannedInvoice
 from drybill.report import words
+from drybill.report.closing import lacking
 from drybill.report.document import Document
 from drybill.report.entries import (
     Entry,
@@ -91,7 +92,7 @@ def _verdict(document: Document) -> str:
     found = findings(document.plan, document.whole)
     if found.verdict == "nothing_checked":
         return "**NOTHING WAS CHECKED.**"
-    loud = "**INCOMPLETE:** " if found.verdict == "incomplete" else ""
+    loud = f"**{lacking(document)}:** " if found.verdict == "incomplete" else ""
     return f"{loud}{found.checked:,} of {words.count(found.rows, 'row')} checked."
 
 
@@ -109,7 +110,7 @@ def _totals(document: Document) -> list[str]:
     if not document.plan.totals:
         return []
     head = ["invoices", "currency", "now", "if applied", "under-billed", "over-billed"]
-    head += ["held back", "accepted", "leak", "not checked", "incomplete"]
+    head += ["held back", "accepted", "leak", "not checked", "with unknown lines"]
     rows = []
     for sums in document.plan.totals:
         code = sums.currency
@@ -172,7 +173,7 @@ def _invoices(document: Document) -> list[str]:
 def _title(invoice: PlannedInvoice) -> str:
     client = escape(invoice.client or invoice.client_id)
     later = ", after the horizon" if invoice.horizon == "later" else ""
-    loud = ", **INCOMPLETE**" if invoice.unknown_lines else ""
+    loud = ", **UNKNOWN LINES**" if invoice.unknown_lines else ""
     return (
         f"#### {client}: agreement {escape(invoice.agreement_id)}, invoice "
         f"{words.day(invoice.invoice_date)}, {invoice.currency}{later}{loud}"

@@ -32,7 +32,7 @@ def render_quiet(document: Document) -> str:
         parts.append(", ".join(open_rows))
     incomplete = sum(sums.incomplete_invoices for sums in plan.totals)
     if incomplete:
-        parts.append(f"{words.count(incomplete, 'invoice')} INCOMPLETE")
+        parts.append(f"{words.count(incomplete, 'invoice')} with UNKNOWN LINES")
     parts += [f"{clean(source.name)} INCOMPLETE" for source in partial_sources]
     parts += [f"{clean(source.name)} NO ROWS" for source in silent_sources]
     if found.stops:

@@ -44,7 +44,7 @@ def render_table(document: Document, width: int) -> Sheet:
     _invoices(sheet, document)
     _usage(sheet, document)
     closing.totals(sheet, plan.totals, "now")
-    closing.counts(sheet, plan.buckets, found)
+    closing.counts(sheet, document, found)
     closing.stops(sheet, found.stops)
     closing.next_step(sheet, document, found)
     return sheet
