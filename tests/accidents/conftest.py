@@ -14,6 +14,7 @@ MakeDesk = Callable[..., Desk]
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDesk:
     """Makes a desk with a journal of its own."""
     monkeypatch.setenv("DRYBILL_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def make(toml: str, **files: str) -> Desk:
         return Desk(tmp_path, toml, **files)

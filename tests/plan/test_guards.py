@@ -11,7 +11,7 @@ import pytest
 from drybill.billing.row import Row, Verdict
 from drybill.flow.run import Computed, Past, Request
 from drybill.plan.guards import Allowance, RecentWrite
-from world import SEAT, TODAY, bill, only_row
+from world import SEAT, TODAY, bill, only_row, says
 
 HEAD = "line_id,agreement_id,product,quantity,unit_price"
 WRITES = '[writes]\nfields = ["increase", "decrease", "create", "end"]\nall_clients = true\n'
@@ -270,3 +270,27 @@ def test_a_source_that_shrank_too_far_is_held(tmp_path: Path, before: int, bucke
     assert (only_row(run).bucket, run.plan.complete) == (bucket, bucket == "change")
     lifted = Request(as_of=TODAY, allowances=(Allowance("source.shrink_percent", "moved"),))
     assert only_row(bill(tmp_path, lines=lines, v=v, past=past, request=lifted)).bucket == "change"
+
+
+def test_a_child_in_another_currency_than_its_root_is_held(tmp_path: Path) -> None:
+    """It would be an invoice of its own that nobody expects."""
+    agreements = """
+        agreement_id,company_id,currency,next_period_start,parent_agreement_id
+        A,250,CAD,2026-12-01,P
+        P,250,USD,2026-12-01,
+    """
+    given = {
+        "agreements": agreements,
+        "lines": "line_id,agreement_id,product,quantity,unit_price\nL,A,SEAT,10,4.00",
+        "v": "customer_id,sku,quantity\nc,seat,12",
+    }
+    client = "id,agreement,v\n250,A,c"
+    run = bill(tmp_path, SEAT, clients=client, **given)
+    row = only_row(run)
+    assert says(run) == ["L blocked 10, wants 12: +8.00 CURRENCY_MISMATCH"]
+    (verdict,) = row.guards
+    assert (verdict.name, verdict.value, verdict.limit) == ("currency", "CAD", "USD")
+    assert [cause.cause for cause in run.plan.causes] == ["agreement A is in CAD, its root in USD"]
+    lift = Request(as_of=TODAY, allowances=(Allowance("currency", "they know", row.id[:4]),))
+    lifted = bill(tmp_path, SEAT, clients=client, request=lift, **given)
+    assert says(lifted) == ["L change 10 -> 12: +8.00 SEATS_ADDED"]

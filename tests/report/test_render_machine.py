@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -76,7 +77,7 @@ def test_json_survives_half_a_character() -> None:
 
 
 def test_json_holds_quiet_rows_only_on_request() -> None:
-    quiet = {("main", "1041", "USD", "2026-05-01"): [row("q", Bucket.UNCHANGED, "1")]}
+    quiet = {("main", "250", "1041", "USD", date(2026, 5, 1)): [row("q", Bucket.UNCHANGED, "1")]}
     of = document(plan([invoice("A", "USD", [seats_added()], (1, "22.00"))]), quiet=quiet)
 
     def rows(shown: bytes) -> int:
@@ -105,7 +106,7 @@ def test_csv_texts_are_no_formulas_and_numbers_stay_numbers() -> None:
 
 def test_the_amounts_of_the_csv_add_up_to_the_totals() -> None:
     """Base amounts and the lines without a row of their own are rows, too."""
-    key = ("main", "1041", "USD", "2026-05-01")
+    key = ("main", "250", "1041", "USD", date(2026, 5, 1))
     quiet = [row("q", Bucket.UNCHANGED, "1"), row("gap", Bucket.FIXED, None)]
     of = document(plan([invoice("A", "USD", [seats_added()], (3, "66.00"), base="99.50")]))
     for made in (of, awkward(), replace(of, quiet={key: quiet}, show_all=True)):

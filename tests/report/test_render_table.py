@@ -55,7 +55,7 @@ def whole() -> Document:
         ),
     ]
     only = invoice("Wonderland Ltd", "USD", [seats_added()], (2, "4210.00"))
-    key = ("main", "1041", "USD", "2026-05-01")
+    key = ("main", "250", "1041", "USD", date(2026, 5, 1))
     buckets = (("unchanged", 1), ("change", 1), ("fixed", 1))
     made = plan([only], sources=(source("pax8"),), buckets=buckets)
     return document(made, quiet={key: quiet})
@@ -210,7 +210,7 @@ def test_a_line_of_some_days_only_says_which() -> None:
     """Its amount is not quantity x price, and nothing else on the invoice would say why."""
     half = Piece("1", Decimal(10), Decimal(0), Decimal("22.00"), "billable",
                  date(2026, 5, 15), date(2026, 6, 1), 17, 31, Decimal("120.65"))  # fmt: skip
-    key = ("main", "1041", "USD", "2026-05-01")
+    key = ("main", "250", "1041", "USD", date(2026, 5, 1))
     quiet = row("Half", Bucket.UNCHANGED, "10", pieces_before=(half,), pieces_after=(half,))
     of = document(plan([invoice("A", "USD", [], (1, "120.65"))]), quiet={key: [quiet]})
     for width in (60, 120):

@@ -19,6 +19,7 @@ from drybill.errors import Problem, RefusedError
 from drybill.plan.decisions import change_of, not_switched_on
 from drybill.plan.guards import Allowance, RecentWrite, guard_run, row_verdicts
 from drybill.plan.plan import Plan
+from drybill.psa.planning import plan_write
 from drybill.psa.port import PsaReader
 
 _AGAIN = "run drybill diff again"
@@ -73,7 +74,7 @@ def refuse_other_steps(plan: Plan, readers: Mapping[str, PsaReader]) -> None:
             f"row {row.id}: its steps are not those of the change that it shows", _AGAIN,
         )
         for row in plan.writes
-        if readers[row.psa].plan_write(change_of(row)) != row.steps_to_write
+        if plan_write(readers[row.psa], change_of(row)) != row.steps_to_write
     ]  # fmt: skip
     if problems:
         raise RefusedError(problems)

@@ -24,6 +24,7 @@ _OF_VENDOR = ("ABSENT_ONCE", "USAGE_PERIOD_MISMATCH")
 _OF_CUSTOMER = ("CUSTOMER_NOT_LISTED", "CUSTOMER_DENIED")
 _OF_CLIENT = ("CLIENT_NOT_MAPPED", "NO_CUSTOMER_ID")
 _OF_AGREEMENT = ("AGREEMENT_NOT_FOUND", "AGREEMENT_AMBIGUOUS", "CYCLE_MISMATCH")
+_GUARDS_OF_AGREEMENT = ("past_periods", "currency")
 _OF_LINE = ("AMBIGUOUS_LINES", "FLEXIBLE_NEGATIVE", "WRONG_AGREEMENT", "LINE_STARTS_LATER")
 
 
@@ -91,7 +92,7 @@ def _key_of_row(row: Row) -> tuple[str, ...] | None:
         return (row.held_by,) if row.held_by else ("WRITABLE",)
     if row.guards:
         guard = row.guards[0].name
-        return (f"guard {guard}", row.agreement_id if guard == "past_periods" else name)
+        return (f"guard {guard}", row.agreement_id if guard in _GUARDS_OF_AGREEMENT else name)
     reason = row.reasons[0] if row.reasons else Reason(row.bucket.value.upper())
     code, about = reason.code, reason.about
     if code in _OF_SOURCE:

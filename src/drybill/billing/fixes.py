@@ -75,6 +75,10 @@ def _guard(group: Group, name: str) -> tuple[str, str]:
     if name == "past_periods":
         sentence = f"agreement {group.row.agreement_id}: two or more past periods are not invoiced"
         return sentence, f"drybill diff {group.row.guards[0].lift}"
+    if name == "currency":
+        guard, own = group.row.guards[0], group.row.agreement_id
+        sentence = f"agreement {own} is in {guard.value}, its root in {guard.limit}"
+        return sentence, meaning("CURRENCY_MISMATCH").fix
     shown = group.rows[:3]
     lifts = " ".join(f"--allow {row.id}:{g.name}" for row in shown for g in row.guards)
     more = len(group.rows) - len(shown)

@@ -14,6 +14,9 @@ from drybill.billing.row import Row
 Horizon = Literal["now", "later"]
 
 
+InvoiceKey = tuple[str, str, str, str, date]  # psa, payer, root agreement, currency, invoice date
+
+
 class Invoice(Struct, kw_only=True):
     """What one payer receives on one date: all lines and base amounts of an invoice group.
 
@@ -40,6 +43,10 @@ class Invoice(Struct, kw_only=True):
     after: Decimal = Decimal(0)
     unknown_lines: int = 0
     leak: Decimal | None = None
+
+    @property
+    def key(self) -> InvoiceKey:
+        return self.psa, self.client_id, self.agreement_id, self.currency, self.invoice_date
 
     @property
     def difference(self) -> Decimal:

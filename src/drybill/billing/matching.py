@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from msgspec import Struct
@@ -190,18 +190,3 @@ def _matches(agreement: Agreement, role: Role) -> bool:
         agreement.type_id == kind if isinstance(kind, int) else agreement.type == kind
         for kind in role.types
     )
-
-
-def by_client(
-    found: Mapping[tuple[str, str], Contract],
-) -> dict[tuple[str, str], list[Contract]]:
-    """The contracts of each (psa, client id)."""
-    grouped: dict[tuple[str, str], list[Contract]] = {}
-    for (psa, _), contract in found.items():
-        grouped.setdefault((psa, contract.agreement.company_id), []).append(contract)
-    return grouped
-
-
-def lines_of(contracts_of_client: Sequence[Contract], product_id: str) -> list[Contract]:
-    """Those of a client's contracts that bill the product."""
-    return [c for c in contracts_of_client if product_id in c.lines]

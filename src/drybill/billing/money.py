@@ -6,7 +6,7 @@ several rows does it per currency. Currencies are never added to one another.
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, Inexact
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -97,16 +97,6 @@ def rounded_share(
     """
     product = EXACT.multiply(amount, Decimal(part))
     return round_money(EXACT.divide(product, Decimal(whole)), currency, mode)
-
-
-def is_exact(amount: Decimal, currency: str) -> bool:
-    """Whether the amount has no more digits than its currency."""
-    context = Context(prec=80, traps=[Inexact])
-    try:
-        amount.quantize(minor_unit(currency), context=context)
-    except Inexact:
-        return False
-    return True
 
 
 class Money(Struct, frozen=True, order=True):

@@ -15,6 +15,7 @@ from drybill.cli.screen import ReaderGone, on_terminal, put, talk, width
 from drybill.errors import InputError, Problem, RefusedError
 
 if TYPE_CHECKING:
+    from drybill.billing.invoice import InvoiceKey
     from drybill.billing.row import Row
     from drybill.errors import Exit
     from drybill.flow.selection import Selection
@@ -109,20 +110,17 @@ class View:
         mapping: str,
         as_of: date | datetime,
         code: Exit,
-        quiet_rows: dict[tuple[str, str, str, str], list[Row]],
+        quiet_rows: dict[InvoiceKey, list[Row]],
         selection: Selection,
         notices: tuple[str, ...],
         applying: bool,
     ) -> None:
         from drybill.flow.selection import narrow
         from drybill.report.document import Document, Hidden, RunFacts
-        from drybill.report.findings import quiet_key
 
         hidden, whole = None, plan
         if selection:
-            payers = {
-                quiet_key(invoice): (invoice.client_id, invoice.client) for invoice in plan.invoices
-            }
+            payers = {invoice.key: (invoice.client_id, invoice.client) for invoice in plan.invoices}
             quiet_rows = {
                 key: [row for row in rows if selection.keeps(row, *payers[key])]
                 for key, rows in quiet_rows.items()

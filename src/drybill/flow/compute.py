@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 
 from msgspec.structs import replace
 
+from drybill.billing.agreement import Agreement
 from drybill.billing.balance import check_lines, check_money, check_uses
 from drybill.billing.causes import causes
 from drybill.billing.comparison import compare
@@ -34,6 +36,7 @@ from drybill.plan.build import count_buckets, planned
 from drybill.plan.decisions import PlanWrite, accept, plan_writes, switch
 from drybill.plan.guards import Allowance, guard_rows, guard_run
 from drybill.plan.plan import PLAN_VERSION, Plan, SourceSummary
+from drybill.psa.planning import plan_write
 
 
 def clock_for(mapping: MappingFile, as_of: date | datetime) -> Clock:
@@ -70,7 +73,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
 
     accept(rows, policy.accepted, clock.today)
     writers: dict[str, PlanWrite | None] = {
-        name: reader.plan_write if reader.capabilities.writable else None
+        name: partial(plan_write, reader) if reader.capabilities.writable else None
         for name, reader in fetched.readers.items()
     }
     plan_writes(rows, writers)
@@ -94,6 +97,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         past.highest,
         renamed,
         _overdue(laid_out, found, clock.today, request.period),
+        _other_currency(laid_out, fetched.agreements),
         request.allowances,
     )
     _note_margins(rows, policy.guards)
@@ -253,6 +257,17 @@ def _overdue(
         for invoice in laid_out
         for row in invoice.rows
         if (row.psa, row.agreement_id) in waiting
+    }
+
+
+def _other_currency(laid_out: Sequence[Invoice], agreements: Sequence[Agreement]) -> dict[str, str]:
+    """Row -> currency of the root agreement, where the row's own agreement has another one."""
+    currencies = {(agreement.psa, agreement.id): agreement.currency for agreement in agreements}
+    return {
+        row.id: currency
+        for invoice in laid_out
+        if (currency := currencies[invoice.psa, invoice.agreement_id]) != invoice.currency
+        for row in invoice.rows
     }
 
 

@@ -11,7 +11,7 @@ from msgspec import field as new_field
 
 from drybill.billing.agreement import Agreement
 from drybill.billing.counting import AbsenceKey
-from drybill.billing.invoice import Invoice
+from drybill.billing.invoice import Invoice, InvoiceKey
 from drybill.billing.quiet import QuietLine
 from drybill.billing.row import Row
 from drybill.billing.usage import Receipt
@@ -72,11 +72,6 @@ class Computed(Struct, kw_only=True):
     absent_now: dict[AbsenceKey, datetime]
 
     @property
-    def quiet(self) -> dict[tuple[str, str, str, str], list[Row]]:
-        """Quiet rows by (psa, root agreement, currency, invoice date)."""
-        return {
-            (i.psa, i.agreement_id, i.currency, i.invoice_date.isoformat()): [
-                row for row in i.rows if row.quiet
-            ]
-            for i in self.invoices
-        }
+    def quiet(self) -> dict[InvoiceKey, list[Row]]:
+        """The quiet rows of each invoice."""
+        return {each.key: [row for row in each.rows if row.quiet] for each in self.invoices}

@@ -11,14 +11,13 @@ from msgspec.structs import replace
 
 from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.causes import causes
+from drybill.billing.invoice import InvoiceKey
 from drybill.billing.money import EXACT
 from drybill.billing.policy import Policy
 from drybill.billing.row import QUIET, IgnoredUsage, Row, UnmappedUsage
 from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem
 from drybill.plan.plan import Plan
-
-QuietKey = tuple[str, str, str, str]  # psa, root agreement, currency, invoice date
 
 
 class Selection(Struct, frozen=True, kw_only=True):
@@ -85,11 +84,11 @@ class HiddenRows(Struct, frozen=True, kw_only=True):
 
     rows: int
     money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences)
-    of: dict[QuietKey, tuple[Row, ...]]  # by invoice
+    of: dict[InvoiceKey, tuple[Row, ...]]  # by invoice
 
 
 def narrow(
-    plan: Plan, selection: Selection, quiet: Mapping[QuietKey, Sequence[Row]]
+    plan: Plan, selection: Selection, quiet: Mapping[InvoiceKey, Sequence[Row]]
 ) -> tuple[Plan, HiddenRows]:
     """The plan as it is shown: rows that the selection leaves out are hidden, totals stay whole.
 
@@ -97,7 +96,7 @@ def narrow(
     """
     hidden = 0
     money: dict[str, Decimal] = {}
-    of: dict[QuietKey, tuple[Row, ...]] = {}
+    of: dict[InvoiceKey, tuple[Row, ...]] = {}
     invoices = []
     for invoice in plan.invoices:
         kept, left_out = [], []
@@ -109,15 +108,9 @@ def narrow(
             hidden += 1
             moved = abs(row.difference)
             money[row.currency] = EXACT.add(money.get(row.currency, Decimal(0)), moved)
-        key = (
-            invoice.psa,
-            invoice.agreement_id,
-            invoice.currency,
-            invoice.invoice_date.isoformat(),
-        )
-        if kept or quiet.get(key):
+        if kept or quiet.get(invoice.key):
             invoices.append(replace(invoice, rows=tuple(kept)))
-            of[key] = tuple(left_out)
+            of[invoice.key] = tuple(left_out)
     unmapped = tuple(use for use in plan.unmapped if selection.keeps_use(use))
     ignored = tuple(use for use in plan.ignored if selection.keeps_use(use))
     hidden += len(plan.unmapped) - len(unmapped) + len(plan.ignored) - len(ignored)

@@ -34,6 +34,7 @@ _CODES = {
     "commitment": "GUARD_COMMITMENT",
     "rename": "GUARD_RENAME",
     "past_periods": "PAST_PERIODS_UNBILLED",
+    "currency": "CURRENCY_MISMATCH",
 }
 
 ROW_GUARDS = frozenset(_CODES)
@@ -95,13 +96,14 @@ def guard_rows(
     highest: Mapping[str, Decimal],
     renamed: Sequence[Renamed],
     overdue: Mapping[str, tuple[date, ...]],
+    root_currency: Mapping[str, str],
     allowances: Sequence[Allowance],
 ) -> None:
     """Turns every difference that a guard stops into a blocked row, with all verdicts on it.
 
     `highest` is the journal's highest quantity per row of the last 35 days: a fall is measured
     from the larger of that and the PSA's value. `overdue` names rows on invoices with two or more
-    past periods.
+    past periods, `root_currency` rows of an agreement that has another currency than its root.
     """
     names: dict[tuple[str, str, str], Renamed] = {(r.source, r.kind, r.id): r for r in renamed}
     for row in rows:
@@ -111,6 +113,7 @@ def guard_rows(
             *row_verdicts(row, product_limits.get(row.product_key, limits.row), limits, highest),
             *_renames(row, names),
             *_overdue(row, overdue),
+            *_currency(row, root_currency),
         ]
         if not found:
             continue
@@ -192,6 +195,12 @@ def _overdue(row: Row, overdue: Mapping[str, tuple[date, ...]]) -> Iterable[Verd
         value = ", ".join(day.isoformat() for day in periods[:6])
         verdict = _row_verdict(row, "past_periods", value, "1 past period")
         yield replace(verdict, lift=f"--period {periods[0].isoformat()}")
+
+
+def _currency(row: Row, root_currency: Mapping[str, str]) -> Iterable[Verdict]:
+    currency = root_currency.get(row.id)
+    if currency is not None:
+        yield _row_verdict(row, "currency", row.currency, currency)
 
 
 def _row_verdict(row: Row, name: str, value: str, limit: str) -> Verdict:

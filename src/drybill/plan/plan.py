@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from drybill.billing.invoice import Cause, Horizon, Totals
+from drybill.billing.invoice import Cause, Horizon, InvoiceKey, Totals
 from drybill.billing.money import EXACT
 from drybill.billing.row import IgnoredUsage, Row, UnmappedUsage, Verdict
 
@@ -41,6 +41,10 @@ class PlannedInvoice(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     quiet_rows: int  # unchanged and fixed ones without a leak, which are not in `rows`
     quiet_amount: Decimal  # their sum, before = after
+
+    @property
+    def key(self) -> InvoiceKey:
+        return self.psa, self.client_id, self.agreement_id, self.currency, self.invoice_date
 
     @property
     def difference(self) -> Decimal:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec import field as new_field
 
+from drybill.billing.invoice import InvoiceKey
 from drybill.billing.row import Row
 from drybill.errors import Exit
 from drybill.plan.plan import Plan
@@ -28,7 +29,7 @@ class Hidden(Struct, frozen=True, kw_only=True):
     rows: int
     filters: tuple[str, ...]
     money: tuple[tuple[str, Decimal], ...]  # (currency, sum of the absolute differences hidden)
-    of: dict[tuple[str, str, str, str], tuple[Row, ...]] = new_field(default_factory=dict)
+    of: dict[InvoiceKey, tuple[Row, ...]] = new_field(default_factory=dict)
     # by shown invoice, as in Document.quiet
 
 
@@ -37,7 +38,7 @@ class Document(Struct, frozen=True, kw_only=True):
     plan: Plan  # as far as it is shown
     exit_code: Exit
     whole: Plan | None = None  # before a filter narrowed it
-    quiet: dict[tuple[str, str, str, str], list[Row]] = new_field(default_factory=dict)
+    quiet: dict[InvoiceKey, list[Row]] = new_field(default_factory=dict)
     # quiet rows by invoice (psa, root agreement, currency, invoice date), with --all
     hidden: Hidden | None = None
     notices: tuple[str, ...] = ()  # "no journal: ...", "expired entries", ...

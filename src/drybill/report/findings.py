@@ -69,13 +69,9 @@ def _was_compared(row: Row) -> bool:
     return row.bucket is Bucket.IGNORED and row.accepted_difference is not None
 
 
-def quiet_key(invoice: PlannedInvoice) -> tuple[str, str, str, str]:
-    return invoice.psa, invoice.agreement_id, invoice.currency, invoice.invoice_date.isoformat()
-
-
 def hidden_rows(document: Document, invoice: PlannedInvoice) -> tuple[Row, ...]:
     """The rows of an invoice that a filter keeps from view."""
-    return () if document.hidden is None else document.hidden.of.get(quiet_key(invoice), ())
+    return () if document.hidden is None else document.hidden.of.get(invoice.key, ())
 
 
 def sums_of(rows: Sequence[Row]) -> tuple[Decimal, Decimal]:
@@ -90,7 +86,7 @@ def sums_of(rows: Sequence[Row]) -> tuple[Decimal, Decimal]:
 
 def quiet_rows(document: Document, invoice: PlannedInvoice) -> list[Row]:
     """The unchanged and fixed rows of an invoice without a leak; empty unless asked for."""
-    return document.quiet.get(quiet_key(invoice), [])
+    return document.quiet.get(invoice.key, [])
 
 
 def quiet_rest(invoice: PlannedInvoice, shown: Sequence[Row]) -> tuple[int, Decimal]:

@@ -1,0 +1,19 @@
+"""Plans a write: what a PSA's capabilities refuse, for every adapter alike, then its own steps."""
+
+from __future__ import annotations
+
+from drybill.billing.change import Change, Refusal, WriteStep
+from drybill.psa.port import PsaReader
+
+
+def plan_write(reader: PsaReader, change: Change) -> tuple[WriteStep, ...] | Refusal:
+    """The steps that make a change, or why there are none. Pure."""
+    able, quantity = reader.capabilities, change.quantity
+    if change.field not in able.writable:
+        return Refusal("CHANGE_NOT_SUPPORTED", change.field)
+    if change.field != "end":  # which names a day, no quantity
+        if not able.fractions and quantity != quantity.to_integral_value():
+            return Refusal("FRACTION_NOT_SUPPORTED", f"{quantity:f}")
+        if not able.zero and quantity == 0:
+            return Refusal("ZERO_NOT_SUPPORTED", "")
+    return reader.plan_write(change)
