@@ -328,3 +328,30 @@ def test_a_line_whose_agreement_changed_its_terms_is_refused(
     assert said.code == Exit.APPLIED_IN_PART
     assert said.err.count(says) == 2  # the raise and the new line
     assert [line for line in desk.lines.splitlines() if ",A," in line] == before
+
+
+def test_a_cut_off_export_of_the_psa_gets_no_new_lines(desk: Desk) -> None:
+    """Against the journal's last complete answer; the shrunken one does not become the measure."""
+    everything = desk.lines
+    desk.plan()
+    desk.lines = "\n".join(everything.splitlines()[:3]) + "\n"
+    for _ in range(2):
+        found = desk.rows()
+        assert (found["AV"]["bucket"], found["AV"]["reasons"][0]) == ("blocked", "SOURCE_SHRUNK")
+    desk.lines = everything
+    assert desk.rows()["AV"]["bucket"] == "create"
+
+
+def test_a_copied_mapping_does_not_make_the_guard_of_slow_falls_forget(tmp_path: Path) -> None:
+    toml = MAPPING.replace("row = { units = 100, percent = 1000 }", "row = { units = 5 }")
+    desk = Desk(tmp_path, toml, **FILES)
+    desk.lines = desk.lines.replace("L2,B,SEAT,Seats,12", "L2,B,SEAT,Seats,30")
+    desk.plan()
+    desk.lines = desk.lines.replace("L2,B,SEAT,Seats,30", "L2,B,SEAT,Seats,12")
+    copy = tmp_path / "copy.toml"
+    copy.write_bytes((tmp_path / "mapping.toml").read_bytes())
+    for words in ([str(copy), *AS_OF], [desk.mapping, "--as-of", "2026-12-25"]):
+        said = drybill("diff", *words, "--format", "json", "--client", "251")
+        (row,) = json.loads(said.out)["invoices"][0]["lines"]
+        assert (row["bucket"], row["guards"][0]["name"]) == ("blocked", "units"), words
+        assert row["guards"][0]["value"] == "21 units"

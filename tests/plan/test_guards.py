@@ -272,6 +272,27 @@ def test_a_source_that_shrank_too_far_is_held(tmp_path: Path, before: int, bucke
     assert only_row(bill(tmp_path, lines=lines, v=v, past=past, request=lifted)).bucket == "change"
 
 
+@pytest.mark.parametrize(("before", "held"), [(1, False), (2, True)])
+def test_a_psa_that_shrank_too_far_gets_no_new_lines(
+    tmp_path: Path, before: int, held: bool
+) -> None:
+    """A line that is missing from a cut-off export would be billed twice."""
+    toml = SEAT + '[products.AV]\nfrom = [{ vendor = "v", sku = "av" }]\nprice = { USD = "3" }\n'
+    given = {"lines": f"{HEAD}\nL,A,SEAT,10,1", "v": "customer_id,sku,quantity\nc,av,8\nc,seat,12"}
+    run = bill(tmp_path, toml, past=Past(complete_psa={"main": before}), **given)
+    new = (
+        "new AV blocked 0, wants 8: +24.00 SOURCE_SHRUNK"
+        if held
+        else ("new AV create 0 -> 8: +24.00 NO_LINE_YET")
+    )
+    assert says(run) == [new, "L change 10 -> 12: +2.00 SEATS_ADDED"]
+    assert run.plan.complete != held
+    assert [s.complete for s in run.plan.sources if s.role == "psa"] == [not held]
+    lifted = Request(as_of=TODAY, allowances=(Allowance("source.shrink_percent", "moved"),))
+    again = bill(tmp_path, toml, past=Past(complete_psa={"main": before}), request=lifted, **given)
+    assert says(again)[0] == "new AV create 0 -> 8: +24.00 NO_LINE_YET"
+
+
 def test_a_child_in_another_currency_than_its_root_is_held(tmp_path: Path) -> None:
     """It would be an invoice of its own that nobody expects."""
     agreements = """

@@ -39,7 +39,7 @@ def apply_plan(
     """
     from drybill.apply.execute import execute, exit_for
     from drybill.apply.permission import permit
-    from drybill.flow.memory import highest, recent_writes
+    from drybill.flow.memory import highest, moment, recent_writes
     from drybill.mapping.load import load
     from drybill.report.apply_result import render_end, render_outcome
 
@@ -56,7 +56,7 @@ def apply_plan(
             mapping.digest,
             mapping.policy,
             readers,
-            highest(journal, mapping, plan.today),
+            highest(journal, readers, moment(plan.today, mapping.policy.timezone)),
             recent_writes(journal, [reader.instance for reader in readers.values()], now, digest),
             request.allowances,
         )

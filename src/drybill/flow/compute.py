@@ -34,7 +34,7 @@ from drybill.flow.run import Computed, Fetched, Past, Request
 from drybill.mapping.load import Mapping as MappingFile
 from drybill.plan.build import count_buckets, planned
 from drybill.plan.decisions import PlanWrite, accept, plan_writes, switch
-from drybill.plan.guards import Allowance, guard_rows, guard_run
+from drybill.plan.guards import Allowance, guard_rows, guard_run, hold_creates
 from drybill.plan.plan import PLAN_VERSION, Plan, SourceSummary
 from drybill.psa.planning import plan_write
 
@@ -51,7 +51,10 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     """The plan for what was fetched. Pure: the same arguments give the same bytes."""
     policy = mapping.policy
     clock = clock_for(mapping, request.as_of)
-    receipts, source_notes = _receipts(fetched, policy.guards, past, request.allowances)
+    claimed = {name: usage.receipt for name, usage in fetched.usages.items()}
+    receipts, source_notes = _held(claimed, past.complete, policy.guards, request.allowances)
+    told = {name: reading.receipt for name, reading in fetched.readings.items()}
+    psa_receipts, psa_notes = _held(told, past.complete_psa, policy.guards, request.allowances)
     slots = {
         (agreement.agreement_id, line.line_id): line.name
         for line in policy.lines
@@ -88,6 +91,9 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     )
     names = names_told(fetched)
     renamed = renames(names, past.names)
+    hold_creates(
+        rows, {name: note for name, note in psa_notes.items() if not psa_receipts[name].complete}
+    )
     for source, note in (*rename_notes(renamed), *other_names(names, policy)):
         source_notes[source] = "; ".join(filter(None, (source_notes.get(source), note)))
     guard_rows(
@@ -124,7 +130,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         today=clock.today,
         timezone=str(policy.timezone),
         options=_options(request),
-        sources=_summaries(fetched, receipts, source_notes),
+        sources=_summaries(fetched, psa_receipts, receipts, {**source_notes, **psa_notes}),
         causes=tuple(causes(near, comparison.unmapped)),
         invoices=frozen,
         ignored=tuple(comparison.ignored),
@@ -132,7 +138,8 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         totals=tuple(sums),
         guards=tuple(guard_run(frozen, policy.guards, past.recent, request.allowances)),
         buckets=count_buckets(comparison),
-        complete=all(receipt.complete for receipt in receipts.values()) and not request.without,
+        complete=all(r.complete for r in (*receipts.values(), *psa_receipts.values()))
+        and not request.without,
         targets=tuple((name, reader.target) for name, reader in sorted(fetched.readers.items())),
     )
     return Computed(
@@ -140,6 +147,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         invoices=laid_out,
         quiet_lines=comparison.quiet,
         receipts=receipts,
+        psa_receipts=psa_receipts,
         names=names,
         newly_trusted=newly_trusted(renamed, rows, request.allowances),
         absent_now=sources.absent_now,
@@ -151,16 +159,18 @@ def _records(fetched: Fetched) -> list[UsageRecord]:
     return lists[0] if len(lists) == 1 else [record for found in lists for record in found]
 
 
-def _receipts(
-    fetched: Fetched, limits: GuardLimits, past: Past, allowances: Sequence[Allowance]
+def _held(
+    claimed: Mapping[str, Receipt],
+    complete: Mapping[str, int],
+    limits: GuardLimits,
+    allowances: Sequence[Allowance],
 ) -> tuple[dict[str, Receipt], dict[str, str]]:
-    """The vendors' receipts; one that shrank too far since the last complete answer is held."""
+    """The receipts; one that shrank too far since the last complete answer counts as incomplete."""
     receipts: dict[str, Receipt] = {}
     notes: dict[str, str] = {}
     percent = limits.source_shrink_percent
-    for name, usage in fetched.usages.items():
-        receipt = usage.receipt
-        before = past.complete.get(name)
+    for name, claim in claimed.items():
+        receipt, before = claim, complete.get(name)
         if receipt.complete and before and percent is not None:
             lost = before - receipt.records
             if lost * 100 > percent * before:
@@ -180,13 +190,13 @@ def _receipts(
 
 
 def _summaries(
-    fetched: Fetched, receipts: Mapping[str, Receipt], notes: Mapping[str, str]
+    fetched: Fetched,
+    psa_receipts: Mapping[str, Receipt],
+    receipts: Mapping[str, Receipt],
+    notes: Mapping[str, str],
 ) -> tuple[SourceSummary, ...]:
     found = []
-    for role, source in (
-        ("psa", {name: reading.receipt for name, reading in fetched.readings.items()}),
-        ("vendor", receipts),
-    ):
+    for role, source in (("psa", psa_receipts), ("vendor", receipts)):
         for name, receipt in sorted(source.items()):
             note = (notes[name],) if name in notes else ()
             found.append(

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from drybill.billing.quantity import UNKNOWN
 from drybill.billing.row import Row
@@ -16,8 +17,10 @@ from drybill.flow.run import Computed, Fetched, Past
 from drybill.journal import Journal, NameKey
 from drybill.mapping.load import Mapping as MappingFile
 from drybill.plan.guards import RecentWrite
+from drybill.psa.port import PsaReader
 
 _QUIET = "quiet-rows"
+_PSA = "psa."  # before a PSA's name where vendors' names stand, too
 
 
 def identity(mapping: Path) -> str:
@@ -50,17 +53,26 @@ def recall(
     }
     return Past(
         complete=complete,
+        complete_psa={
+            name: answer.records
+            for name in fetched.readings
+            if (answer := history.last_complete(scope, _PSA + name, as_of)) is not None
+        },
         names=dict(history.names(scope, as_of)),
-        highest=history.highest(scope, as_of),
+        highest=highest(journal, fetched.readers, as_of),
         absent_since=absent,
         recent=recent_writes(journal, [r.instance for r in fetched.readers.values()], now),
     )
 
 
-def highest(journal: Journal, mapping: MappingFile, today: date) -> Mapping[str, Decimal]:
+def highest(
+    journal: Journal, readers: Mapping[str, PsaReader], as_of: datetime
+) -> Mapping[str, Decimal]:
     """Row -> highest quantity of the last 35 days: what a fall is measured from."""
-    until = moment(today, mapping.policy.timezone)
-    return journal.history.highest(identity(mapping.path), until)
+    found: dict[str, Decimal] = {}
+    for reader in readers.values():  # a row's id holds its PSA's name
+        found |= journal.history.highest(reader.instance, as_of)
+    return found
 
 
 def recent_writes(
@@ -82,8 +94,8 @@ def recent_writes(
 def remember(journal: Journal, run: str, computed: Computed, fetched: Fetched) -> None:
     """Receipts, names, highest quantities and absences, for the runs to come."""
     history = journal.history
-    for reading in fetched.readings.values():
-        journal.record_receipt(run, reading.receipt)
+    for name, receipt in computed.psa_receipts.items():
+        journal.record_receipt(run, replace(receipt, source=_PSA + name))
     absent_by_vendor: dict[str, list[tuple[str, str]]] = {name: [] for name in computed.receipts}
     for vendor, customer, key in computed.absent_now:
         absent_by_vendor[vendor].append((customer, key))
@@ -96,17 +108,17 @@ def remember(journal: Journal, run: str, computed: Computed, fetched: Fetched) -
             (r.source, r.kind, r.id): r.now for r in computed.newly_trusted
         }
         history.trust_names(run, renamed)
-    highest = {
-        row.id: row.quantity_before
-        for invoice in computed.invoices
-        for row in invoice.rows
-        if row.line_id is not None and row.quantity_before is not UNKNOWN
-    }
+    quantities: dict[str, dict[str, Decimal]] = {name: {} for name in fetched.readers}
+    for invoice in computed.invoices:
+        for row in invoice.rows:
+            if row.line_id is not None and row.quantity_before is not UNKNOWN:
+                quantities[row.psa][row.id] = row.quantity_before
     for line in computed.quiet_lines:
         quantity = line.line.last.quantity
         if quantity is not UNKNOWN:
-            highest[line.row_id] = quantity
-    history.record_highest(run, highest)
+            quantities[line.contract.agreement.psa][line.row_id] = quantity
+    for name, reader in fetched.readers.items():
+        history.record_highest(run, reader.instance, quantities[name])
     if not computed.quiet_lines:
         quiet = [row for rows in computed.quiet.values() for row in rows]
         journal.attach(run, _QUIET, msgspec.json.encode(quiet))

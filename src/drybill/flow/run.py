@@ -41,6 +41,7 @@ class Past(Struct, frozen=True, kw_only=True):
     complete: Mapping[str, int] = new_field(
         default_factory=dict
     )  # source -> rows of its last answer
+    complete_psa: Mapping[str, int] = new_field(default_factory=dict)
     names: Mapping[NameKey, str] = new_field(default_factory=dict)
     highest: Mapping[str, Decimal] = new_field(default_factory=dict)
     absent_since: Mapping[AbsenceKey, datetime] = new_field(default_factory=dict)
@@ -66,7 +67,8 @@ class Computed(Struct, kw_only=True):
     plan: Plan
     invoices: list[Invoice]
     quiet_lines: list[QuietLine]
-    receipts: dict[str, Receipt]
+    receipts: dict[str, Receipt]  # of the vendors
+    psa_receipts: dict[str, Receipt]
     names: dict[NameKey, str]
     newly_trusted: list[Renamed]  # renames that this run's --allow lets pass for good
     absent_now: dict[AbsenceKey, datetime]

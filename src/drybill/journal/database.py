@@ -18,7 +18,8 @@ APPLICATION_ID: Final = 0x64727962  # "dryb": tells our file from another progra
 BUSY_SECONDS: Final = 10
 
 # `entries` is the truth and only ever grows; `runs` and `plans` are look-ups into it. The other
-# tables are history that is cheaper to keep than to derive; all of it is scoped by mapping.
+# tables are history that is cheaper to keep than to derive; scoped by mapping, the highest
+# quantities by PSA.
 _SCHEMA: Final = """
 CREATE TABLE entries (
     seq INTEGER PRIMARY KEY, run TEXT NOT NULL, kind TEXT NOT NULL, at TEXT NOT NULL,
@@ -61,11 +62,11 @@ CREATE TABLE absences (
     content BLOB NOT NULL, PRIMARY KEY (mapping, source, answered)
 ) STRICT;
 CREATE TABLE highest_bases (
-    id INTEGER PRIMARY KEY, mapping TEXT NOT NULL, lines INTEGER NOT NULL, content BLOB NOT NULL
+    id INTEGER PRIMARY KEY, psa TEXT NOT NULL, lines INTEGER NOT NULL, content BLOB NOT NULL
 ) STRICT;
 CREATE TABLE highest_days (
-    mapping TEXT NOT NULL, day INTEGER NOT NULL, base INTEGER NOT NULL,
-    added BLOB NOT NULL, missing BLOB NOT NULL, PRIMARY KEY (mapping, day)
+    psa TEXT NOT NULL, day INTEGER NOT NULL, base INTEGER NOT NULL,
+    added BLOB NOT NULL, missing BLOB NOT NULL, PRIMARY KEY (psa, day)
 ) STRICT;
 """
 

@@ -18,38 +18,44 @@ _KEPT_DAYS: Final = 60
 
 
 class Highest:
-    """Per mapping, row and day the highest quantity; a day is one in UTC."""
+    """Per PSA, row and day the highest quantity; a day is one in UTC.
+
+    By PSA and not by mapping: a copy of a mapping must not make a guard forget.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, mapping: str, as_of: datetime, days: int = 35) -> dict[str, Decimal]:
-        """The highest quantity per row from `days` days before the day of `as_of` up to it."""
-        until = _day(as_of)
-        return _highest(self._lines(mapping, until - days, until))
+    def read(self, psa: str, as_of: datetime, days: int = 35) -> dict[str, Decimal]:
+        """The highest quantity per row from `days` days before the day of `as_of` on.
 
-    def record(self, mapping: str, as_of: datetime, quantities: Mapping[str, Decimal]) -> None:
+        Runs of other days, simulated or not, can only raise it: the days reach from the earlier
+        to the later one of `as_of` and the clock.
+        """
+        day, today = _day(as_of), _day(self._database.clock())
+        return _highest(self._lines(psa, min(day, today) - days, max(day, today)))
+
+    def record(self, psa: str, as_of: datetime, quantities: Mapping[str, Decimal]) -> None:
         """Adds a run's quantities to its day, where the larger one of a row stays."""
         day = _day(as_of)
         with self._database.transaction():
             lines = {f"{row} {quantity:f}" for row, quantity in quantities.items()}
-            earlier = self._lines(mapping, day, day)
+            earlier = self._lines(psa, day, day)
             if earlier and not earlier >= lines:
                 merged = _highest(earlier | lines)
                 lines = {f"{row} {quantity:f}" for row, quantity in merged.items()}
             if not earlier >= lines:
-                self._store(mapping, day, lines)
+                self._store(psa, day, lines)
             # The clock bounds it too: a run with a far --as-of must not prune the present.
-            self._prune(mapping, min(day, _day(self._database.clock())) - _KEPT_DAYS)
+            self._prune(psa, min(day, _day(self._database.clock())) - _KEPT_DAYS)
 
-    def _lines(self, mapping: str, first: int, last: int) -> set[str]:
+    def _lines(self, psa: str, first: int, last: int) -> set[str]:
         """All lines of these days, both inclusive."""
         added: dict[int, set[str]] = {}
         missing: dict[int, set[str]] = {}
         for base, more, less in self._database.rows(
-            "SELECT base, added, missing FROM highest_days"
-            " WHERE mapping = ? AND day BETWEEN ? AND ?",
-            *(mapping, first, last),
+            "SELECT base, added, missing FROM highest_days WHERE psa = ? AND day BETWEEN ? AND ?",
+            *(psa, first, last),
         ):
             gone = self._unpacked(less)
             missing[base] = missing[base] & gone if base in missing else gone
@@ -59,34 +65,32 @@ class Highest:
             lines |= (self._base(base) - gone) | added[base]
         return lines
 
-    def _store(self, mapping: str, day: int, lines: set[str]) -> None:
+    def _store(self, psa: str, day: int, lines: set[str]) -> None:
         size = len(lines)
         base, content = 0, set[str]()
         for (candidate,) in self._database.rows(
-            "SELECT id FROM highest_bases WHERE mapping = ? AND lines BETWEEN ? AND ?"
+            "SELECT id FROM highest_bases WHERE psa = ? AND lines BETWEEN ? AND ?"
             " ORDER BY id DESC LIMIT 1",
-            *(mapping, size // 2, size * 2),
+            *(psa, size // 2, size * 2),
         ):
             base, content = candidate, self._base(candidate)
         if not base or len(lines ^ content) > size // 4:
             content = lines
             base = self._database.write(
-                "INSERT INTO highest_bases (mapping, lines, content) VALUES (?, ?, ?)",
-                *(mapping, size, _packed(lines)),
+                "INSERT INTO highest_bases (psa, lines, content) VALUES (?, ?, ?)",
+                *(psa, size, _packed(lines)),
             )
         self._database.write(
             "INSERT OR REPLACE INTO highest_days VALUES (?, ?, ?, ?, ?)",
-            *(mapping, day, base, _packed(lines - content), _packed(content - lines)),
+            *(psa, day, base, _packed(lines - content), _packed(content - lines)),
         )
 
-    def _prune(self, mapping: str, before: int) -> None:
+    def _prune(self, psa: str, before: int) -> None:
+        self._database.write("DELETE FROM highest_days WHERE psa = ? AND day < ?", psa, before)
         self._database.write(
-            "DELETE FROM highest_days WHERE mapping = ? AND day < ?", mapping, before
-        )
-        self._database.write(
-            "DELETE FROM highest_bases WHERE mapping = ?1 AND id NOT IN"
-            " (SELECT base FROM highest_days WHERE mapping = ?1)",
-            mapping,
+            "DELETE FROM highest_bases WHERE psa = ?1 AND id NOT IN"
+            " (SELECT base FROM highest_days WHERE psa = ?1)",
+            psa,
         )
 
     def _base(self, base: int) -> set[str]:

@@ -1,7 +1,7 @@
 """What later runs depend on: complete answers, trusted names, absences, highest quantities.
 
-All of it belongs to one mapping, and a reader sees only what runs with an as-of not later than
-its own have left, so that a simulated future never reaches the present.
+All of it but the highest quantities belongs to one mapping, and a reader sees only what runs with
+an as-of not later than its own have left, so that a simulated future never reaches the present.
 """
 
 from __future__ import annotations
@@ -152,14 +152,15 @@ class History:
             return answered, {(customer, key): since for customer, key, since in absent}
         return "", {}
 
-    def highest(self, mapping: str, as_of: datetime, days: int = 35) -> dict[str, Decimal]:
-        """Row -> highest quantity of the last `days` days, by whole UTC days, today included."""
-        return self._highest.read(storable(mapping), as_of, days)
+    def highest(self, psa: str, as_of: datetime, days: int = 35) -> dict[str, Decimal]:
+        """Row -> highest quantity of the last `days` days on a PSA (its instance), whatever the
+        mapping, by whole UTC days."""
+        return self._highest.read(storable(psa), as_of, days)
 
-    def record_highest(self, run: str, quantities: Mapping[str, Decimal]) -> None:
-        """Row -> quantity, known ones only."""
-        mapping, as_of = self._scope(run)
-        self._highest.record(mapping, self._database.moment(as_of), quantities)
+    def record_highest(self, run: str, psa: str, quantities: Mapping[str, Decimal]) -> None:
+        """Row -> quantity, known ones only, of one PSA (its instance)."""
+        _, as_of = self._scope(run)
+        self._highest.record(storable(psa), self._database.moment(as_of), quantities)
 
     def _scope(self, run: str) -> tuple[str, str]:
         rows = self._database.rows("SELECT mapping, as_of FROM runs WHERE id = ?", run)

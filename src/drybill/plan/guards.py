@@ -127,6 +127,17 @@ def guard_rows(
             )
 
 
+def hold_creates(rows: Iterable[Row], shrunk: Mapping[str, str]) -> None:
+    """A line that a PSA leaves out of a shrunken answer must not be made a second time.
+
+    `shrunk` says of a PSA how far its answer has shrunk.
+    """
+    for row in rows:
+        if row.change == "create" and row.bucket.differs and row.psa in shrunk:
+            hold(row)
+            row.reasons = (Reason("SOURCE_SHRUNK", row.psa), *row.reasons)
+
+
 def row_verdicts(
     row: Row, own: RowLimits, limits: GuardLimits, highest: Mapping[str, Decimal]
 ) -> Iterable[Verdict]:
