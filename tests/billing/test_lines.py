@@ -312,3 +312,16 @@ def test_a_fed_product_that_nobody_uses_gets_no_row(tmp_path: Path) -> None:
     """
     other = "customer_id,sku,quantity\nc,other,1"
     assert says(bill(tmp_path, toml, v=other)) == ["other unmapped 1 SKU_NOT_MAPPED"]
+
+
+@pytest.mark.parametrize("alike", ["seat", "SEAT\u200b", "\uff33EAT", "SE AT"])
+def test_a_line_of_a_product_that_looks_the_same_stops_a_new_one(
+    tmp_path: Path, alike: str
+) -> None:
+    """The client would be billed twice for what a person reads as one product."""
+    toml = SEAT + 'price = { USD = "4" }\n'
+    v = "customer_id,sku,quantity\nc,seat,10"
+    lines = f"line_id,agreement_id,product,quantity,unit_price\nL,A,{alike},10,4"
+    run = bill(tmp_path, toml, lines=lines, v=v)
+    assert "new SEAT blocked 0, wants 10: +40.00 PRODUCT_LOOKS_ALIKE" in says(run)
+    assert "L fixed 10 NO_MAPPED_PRODUCT" in says(run)

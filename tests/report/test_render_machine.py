@@ -98,10 +98,10 @@ def test_csv_texts_are_no_formulas_and_numbers_stay_numbers() -> None:
     unknown = next(cells for cells in read if cells["reasons"] == "PSA_PRICE_UNKNOWN")
     assert unknown["amount_before"] == unknown["difference"] == ""
     assert [cells["kind"] for cells in read].count("usage") == 3
-    for start in "=+-@\t\r":
+    for start, shown in (*((c, c) for c in "=+-@"), ("\t=", " ="), ("\r@", " @")):
         bad = row(f"{start}cmd", Bucket.CHANGE, "1", "2", product=f"{start}id")
         cells = render_csv(document(plan([invoice("A", "USD", [bad])])))
-        assert f"'{start}id" in cells and f",{start}" not in cells.splitlines()[1]
+        assert f"'{shown}id" in cells and f",{shown}" not in cells.splitlines()[1]
 
 
 def test_the_amounts_of_the_csv_add_up_to_the_totals() -> None:
@@ -153,3 +153,13 @@ def test_machine_formats_do_not_load_rich() -> None:
         "sys.exit('rich' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_id_steers_the_terminal_that_shows_a_file() -> None:
+    """JSON keeps the id as it is, in escapes; a spreadsheet's reader sees that something is odd."""
+    odd = "A\x1b[2J\x9b\u202e\u200b\U000e0041Z"
+    of = document(plan([invoice("A", "USD", [row("r", Bucket.CHANGE, "1", "2", product=odd)])]))
+    made = render_json(of)
+    assert json.loads(made)["invoices"][0]["lines"][0]["product"] == odd
+    for text in (made.decode(), render_csv(of)):
+        assert not any(c in text for c in "\x1b\x9b\u202e\u200b\U000e0041")

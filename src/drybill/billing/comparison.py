@@ -16,7 +16,7 @@ from msgspec import field as new_field
 from drybill.billing.agreement import Billing, Segment
 from drybill.billing.claims import Claims, UseKey, claim
 from drybill.billing.counting import Sources
-from drybill.billing.matching import Agreements, Contract, Line
+from drybill.billing.matching import Agreements, Contract, Line, looks
 from drybill.billing.money import EXACT
 from drybill.billing.number import Number, Numbers
 from drybill.billing.policy import Client, Policy, Product
@@ -413,9 +413,22 @@ class _Comparer:
             starts = later.effective.isoformat() if later.effective else ""
             row.reasons = (Reason("LINE_STARTS_LATER", f"{later.line_id} on {starts}"),)
             hold(row)
+        elif alike := self._alike(own, product_id):
+            row.reasons = (Reason("PRODUCT_LOOKS_ALIKE", alike),)
+            hold(row)
         elif row.unit_price is None:
             row.reasons = (Reason("PRICE_UNKNOWN", row.currency), *number.reasons)
             hold(row)
+
+    def _alike(self, own: Sequence[Contract], product_id: str) -> str:
+        """An unmapped line that a person would take for one of this product; empty: none."""
+        wanted = looks(product_id)
+        for contract in own:
+            for other, lines in contract.lines.items():
+                mapped = (contract.agreement.psa, other) in self.by_product_id
+                if not mapped and looks(other) == wanted:
+                    return f"line {lines[0].last.line_id} is of `{other}`"
+        return ""
 
 
 def _missing_in_psa(segment: Segment) -> Reason:

@@ -107,6 +107,10 @@ REASONS: dict[str, Meaning] = {
         "The product is billed on another agreement of this client than the mapping says.",
         "Move the line in the PSA, or correct the client's agreement in the mapping.",
     ),
+    "PRODUCT_LOOKS_ALIKE": Meaning(
+        "The client has a line whose product id differs in case, spaces or hidden characters only.",
+        "Correct the product id in the PSA or in the mapping.",
+    ),
     "LINE_STARTS_LATER": Meaning(
         "A line of this product exists, but starts after the projected period.",
         "Wait for it, or correct its date in the PSA.",

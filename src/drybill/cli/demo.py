@@ -16,11 +16,12 @@ def demo(
     """Lay three small clients into a folder, to try drybill on. Needs no keys."""
     from drybill.cli.screen import put
     from drybill.demo import AS_OF, lay_out
+    from drybill.report.words import clean
 
     lay_out(folder)
-    mapping = folder / "mapping.toml"
+    folder_said, mapping = clean(str(folder)), clean(str(folder / "mapping.toml"))
     put(
-        f"{folder} holds a mapping, a PSA and two vendors, all as files. Now try:\n"
+        f"{folder_said} holds a mapping, a PSA and two vendors, all as files. Now try:\n"
         f"  drybill diff {mapping} --as-of {AS_OF}\n"
         f"  drybill check {mapping} --as-of {AS_OF}\n"
         f"  drybill explain SEATS_ADDED\n"

@@ -34,7 +34,6 @@ _NUMBERS = frozenset(
         "difference", "leak", "wanted_quantity", "wanted_difference", "cost", "price_estimate",
     }
 )  # fmt: skip
-_NAMES = frozenset({"client", "description"})  # for the eye only; ids stay as they are
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -53,8 +52,7 @@ def _cell(column: str, value: str | None) -> str:
         return ""
     if column in _NUMBERS:
         return value
-    if column in _NAMES:
-        value = clean(value)
+    value = clean(value)
     return (
         f"'{value}" if value.startswith(_FORMULA) or value.strip().startswith(_FORMULA) else value
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -24,13 +25,23 @@ from drybill.report.words import plain_money as money
 from drybill.report.words import plain_quantity as quantity
 
 SCHEMA = "drybill.diff/1"
+# Control and direction characters that JSON lets stand raw: they steer the terminal of `cat`.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 
 _Object = dict[str, Any]
 
 
 def render_json(document: Document) -> bytes:
     """UTF-8 with a newline at the end. Quantities and money are strings, unknown is null."""
-    return msgspec.json.format(_encoded(_document(document)), indent=2) + b"\n"
+    made = msgspec.json.format(_encoded(_document(document)), indent=2).decode()
+    return _UNSEEN.sub(_escaped, made).encode() + b"\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _encoded(made: _Object) -> bytes:
