@@ -118,6 +118,12 @@ MISTAKES: dict[str, tuple[tuple[str, str] | str, str, str]] = {
         "secret-in-file",
         "where the secret lies",
     ),
+    "a user in a url": (
+        psa('@@url = "https://hunter2@example.com"\n'),
+        "secret-in-file",
+        "where the secret lies",
+    ),
+    "a bearer": (psa('@@bearer = "hunter2"\n'), "secret-in-file", "where the secret lies"),
     "bad witness": (psa('witness = @@"wran"\n'), "not-a-choice", "did you mean `warn`"),
     "bad currency": (psa('currency = @@"usd"\n'), "unknown-currency", "did you mean `USD`"),
     "bad url": (psa('url = @@"example.com"\n'), "not-a-url", "web address"),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from report_documents import awkward, document, invoice, plan, screen, seats_added
 
 from drybill.billing.row import IgnoredUsage, Piece, Row, UnmappedUsage
@@ -167,3 +168,25 @@ def test_a_ticket_shows_what_each_invoice_comes_to() -> None:
     assert "| `=` |  | 3 lines unchanged |  |  |  | 66.00 | 66.00 |  |" in text
     assert "|  |  | base amount |  |  |  | 99.50 | 99.50 |  |" in text
     assert "|  |  | sum |  |  |  | 715.50 | 781.50 | +66.00 |" in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password: "HUSH"',
+        "password: HUSH",
+        "passphrase = HUSH",
+        'bearer = "HUSH',
+        "Authorization: Bearer HUSH",
+        'base_url = "https://me:HUSH@host.example/v1"',
+        "base_url = https://HUSH@host.example/v1",
+        'x = "a" # client_secret : HUSH',
+    ],
+)
+@pytest.mark.parametrize("code", ["toml-syntax", "setting-unknown"])
+def test_no_line_that_is_quoted_shows_a_secret(line: str, code: str) -> None:
+    for column in range(1, len(line) + 1):
+        problem = Problem(code, Place("m.toml", 1, column), "https://HUSH@host is wrong")
+        shown = render_problems([problem], {"m.toml": [line]})
+        assert "HUSH" not in shown
+        assert "***" in shown

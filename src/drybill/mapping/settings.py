@@ -12,7 +12,8 @@ from drybill.mapping.positions import Path
 REFERENCE = re.compile(r"(env|keyring|cmd|file):\s*\S.*", re.DOTALL)
 # The end of a key's name; a vendor's product "Password Manager" is no secret.
 _SECRET = re.compile(
-    r"[\w-]*(secret|token|passw(or)?d|passphrase|private_?key|api_?key)", re.IGNORECASE
+    r"[\w-]*(secret|token|passw(or)?d|passphrase|private_?key|api_?key|bearer|authorization)",
+    re.IGNORECASE,
 )
 _FIX = 'write "env:NAME", "keyring:SERVICE/NAME", "cmd:COMMAND" or "file:PATH"'
 
@@ -39,7 +40,7 @@ def _is_secret(key: str, value: str) -> bool:
     if _SECRET.fullmatch(key):
         return not REFERENCE.fullmatch(value)
     try:
-        return "://" in value and urlsplit(value).password is not None
+        return "://" in value and urlsplit(value).username is not None
     except ValueError:
         return False
 

@@ -13,8 +13,10 @@ from drybill.report.words import clean
 _SHOWN = 120  # characters of a source line
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?")
 _SECRET_KEY = re.compile(
-    r"(?i)(credentials|secret|password|passwd|token|private_?key|api_?key)[\w\"']*\s*="
+    r"(?i)(credentials|secret|passw(?:or)?d|passphrase|token|private_?key|api_?key|bearer"
+    r"|authorization)[\w\"']*\s*[=:]"
 )
+_USER_INFO = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 _BARE = re.compile(_SECRET_KEY.pattern + r"\s*([^\s\"'\[{].*)")
 _REFERENCE = re.compile(r"^[\"'](env|keyring|cmd|file):")
 _TOKEN = re.compile(r"\[\[?[^\]]*\]\]?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[\w.-]+|\S")
@@ -56,7 +58,8 @@ def _problem(
 ) -> list[str]:
     where = problem.where
     place = f"{clean(str(where))}: " if where else ""
-    head = f"{place}{problem.level}[{problem.code}]: {clean(problem.summary)}"
+    summary = _USER_INFO.sub("***", clean(problem.summary))
+    head = f"{place}{problem.level}[{problem.code}]: {summary}"
     known = sources.get(where.file, ()) if where else ()
     if where is None or not 1 <= where.line <= len(known):
         return [head, f"  help: {clean(problem.fix)}"] if problem.fix else [head]
@@ -80,6 +83,7 @@ def _masked(line: str, at: int, is_secret: bool, broken: bool) -> tuple[str, int
 
     On a line that holds one, every quoted text is hidden, whichever problem it is shown for.
     """
+    line, at = _without_users(line, at)
     if not is_secret and not _SECRET_KEY.search(line):
         return line, at
     named = _SECRET_KEY.search(line)
@@ -104,6 +108,19 @@ def _masked(line: str, at: int, is_secret: bool, broken: bool) -> tuple[str, int
         key = line.partition("=")[0] + "= " if "=" in line else ""
         return f"{key}***", len(key)
     return shown, moved
+
+
+def _without_users(line: str, at: int) -> tuple[str, int]:
+    """Users and passwords of URLs hidden."""
+    shown, taken, moved = "", 0, at
+    for found in _USER_INFO.finditer(line):
+        shown += f"{line[taken : found.start()]}***"
+        taken = found.end()
+        if at >= taken:
+            moved += 3 - len(found.group())
+        elif at >= found.start():
+            moved = len(shown) - 3
+    return shown + line[taken:], moved
 
 
 def _window(line: str, at: int) -> tuple[str, int]:
