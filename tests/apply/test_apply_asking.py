@@ -248,7 +248,7 @@ def test_a_report_is_written_whole_or_not_at_all(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("drybill.atomic.os.fsync", full)
+    monkeypatch.setattr("drybill.whole.os.fsync", full)
     said = drybill("diff", desk.mapping, *AS_OF, option, str(file))
     assert (said.code, "cannot be written: no space left" in said.err) == (Exit.USAGE, True)
     assert [path.read_text() for path in file.parent.iterdir()] == ["the old one"]

@@ -721,7 +721,15 @@ def special_files() -> Iterator[Case]:
 
         return spoil
 
+    def waiting(name: str) -> Callable[[Project], None]:
+        def spoil(p: Project) -> None:
+            (p.root / name).unlink()
+            os.mkfifo(p.root / name)
+
+        return spoil
+
     for file in (*TABLES, "mapping.toml"):
+        yield Case("pipe for a file", file, waiting(file), (file, "a device or a pipe"))
         yield Case("missing file", file, gone(file), (file,))
         yield Case("folder for a file", file, folder(file), (file, "folder"))
         yield Case("symlink loop", file, loop(file), ("`lines`" if file == "lines.csv" else file,))

@@ -258,3 +258,19 @@ def test_numbers_of_other_countries() -> None:
     for text in ("1.23,4", "12.34", "(-5)", "1,2,3", "()"):
         with pytest.raises(values.Unreadable):
             german(text)
+
+
+def test_a_gzip_file_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gzip
+
+    from drybill.tabular import grid
+
+    file = tmp_path / "usage.csv.gz"
+    file.write_bytes(gzip.compress(b"customer_id,sku,quantity\n" + b"c,seat,1\n" * 500_000))
+    assert open_grid(file, "usage.csv.gz").header == ["customer_id", "sku", "quantity"]
+    monkeypatch.setattr(grid, "_INFLATED", 1_000_000)
+    with pytest.raises(InputError) as refused:
+        open_grid(file, "usage.csv.gz")
+    assert "unpacks to more than" in str(refused.value)

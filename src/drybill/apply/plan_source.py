@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from drybill import atomic
+from drybill import whole
 from drybill.errors import InputError, Place, Problem, RefusedError
 from drybill.journal import Journal, RegisteredPlan
 from drybill.plan.content import PlanDamaged, decode, digest_of, encode
@@ -93,9 +93,7 @@ def _is_file(path: Path) -> bool:
 def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
     place = Place(str(path))
     try:
-        if path.exists() and not path.is_file():
-            raise InputError([Problem("plan-unreadable", place, "this is not a file")])
-        content = path.read_bytes()
+        content = whole.read(path)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         summary = f"cannot be read: {why.lower()}"
@@ -158,7 +156,7 @@ def _check_numbers(value: object) -> None:
 def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -> None:
     """Writes a plan file, mode 0600, whole or not at all. Raises InputError."""
     try:
-        atomic.write(path, export(content, digest, created, run), private=True)
+        whole.write(path, export(content, digest, created, run), private=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         summary = f"cannot be written: {why.lower()}"

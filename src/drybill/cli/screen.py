@@ -39,11 +39,11 @@ def put(data: str | bytes, output: Path | None = None) -> None:
     """Writes data to stdout, or whole or not at all to a file, in UTF-8 whatever the platform."""
     content = data.encode("utf-8", "replace") if isinstance(data, str) else data
     if output is not None:
-        from drybill import atomic
+        from drybill import whole
         from drybill.errors import InputError
 
         try:
-            atomic.write(output, content)
+            whole.write(output, content)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             summary = f"cannot be written: {why.lower()}"

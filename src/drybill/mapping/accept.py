@@ -9,7 +9,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from drybill import atomic
+from drybill import whole
 from drybill.billing.quantity import text
 from drybill.errors import InputError, Place, Problem
 from drybill.mapping.source import read_sources
@@ -92,7 +92,7 @@ def _write(target: Path, table: Mapping[str, object]) -> None:
     content = _HEADER + tomli_w.dumps(table)
     try:
         target.parent.mkdir(exist_ok=True)
-        atomic.write(target, content.encode())
+        whole.write(target, content.encode())
     except OSError as error:
         summary = f"the file cannot be written: {(error.strerror or str(error)).lower()}"
         raise InputError([Problem("file-unwritable", Place(str(target)), summary)]) from None

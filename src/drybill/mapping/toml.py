@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
+from drybill import whole
 from drybill.errors import InputError, Place, Problem
 from drybill.mapping.positions import Path, Positions
 
@@ -57,7 +58,7 @@ def read_bytes(path: FilePath, what: str) -> bytes:
         InputError: it is missing, a folder, or may not be read.
     """
     try:
-        return path.read_bytes()
+        return whole.read(path)
     except FileNotFoundError:
         summary, fix = "there is no such file", f"{what} must exist"
     except IsADirectoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -10,10 +11,12 @@ from pathlib import Path, PurePath
 from msgspec import Struct
 from msgspec import field as new_field
 
+from drybill import whole
 from drybill.errors import InputError, Place, Problem
 from drybill.tabular.problems import Problems, nearest
 
 BATCH = 20_000  # rows held at a time: memory stays flat, the cost per batch disappears
+_INFLATED, _RATIO = 256 * 2**20, 200  # a table of that size, or packed that well, is none
 KINDS = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".ndjson")
 
 
@@ -93,8 +96,8 @@ def open_grid(path: Path, shown: str, dialect: Dialect | None = None) -> Grid:
 
 def _bytes(path: Path, shown: str) -> bytes:
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
+        data = whole.read(path)
+        return _inflated(data, shown) if path.suffix.lower() == ".gz" else data
     except FileNotFoundError:
         raise _error("file-missing", shown, "this file does not exist", _neighbour(path)) from None
     except IsADirectoryError:
@@ -106,6 +109,17 @@ def _bytes(path: Path, shown: str) -> bytes:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise _error("file-unreadable", shown, f"this file cannot be read: {why.lower()}") from None
+
+
+def _inflated(data: bytes, shown: str) -> bytes:
+    limit = max(_INFLATED, _RATIO * len(data))
+    with gzip.open(io.BytesIO(data)) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        summary = f"this gzip file unpacks to more than {limit // 2**20} MB"
+        fix = "unpack it first, if it is what you expect"
+        raise _error("file-unreadable", shown, summary, fix)
+    return content
 
 
 def _neighbour(path: Path) -> str:

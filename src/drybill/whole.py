@@ -1,11 +1,19 @@
-"""Files written whole or not at all: a reader, and a crash, see the old content or the new one."""
+"""Files read whole and written whole or not at all: a reader, and a crash, see old or new."""
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+
+def read(path: Path) -> bytes:
+    """A file's content. Raises OSError, also for what has no end or waits for a writer."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "this is a device or a pipe, not a file")
+    return path.read_bytes()
 
 
 def write(path: Path, content: bytes, *, private: bool = False) -> None:
