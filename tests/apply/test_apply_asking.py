@@ -64,6 +64,15 @@ def test_without_a_terminal_apply_needs_a_plan(desk: Desk) -> None:
     assert "--apply without a terminal needs --plan" in said.err
 
 
+def test_without_a_terminal_a_plan_is_named_by_more_than_a_letter(desk: Desk) -> None:
+    plan = desk.plan()
+    for typed in (plan[0], plan[:7]):
+        said = desk.apply(typed)
+        assert (said.code, desk.lines) == (Exit.USAGE, LINES)
+        assert "at least 8 characters of the plan" in " ".join(said.err.split())
+    assert desk.apply(plan[:8]).code == Exit.DONE
+
+
 @pytest.mark.parametrize(
     "words", [["--format", "json"], ["--output", "x"], ["--quiet"], ["--format", "csv"]]
 )

@@ -225,6 +225,8 @@ def test_a_crash_before_the_replace_leaves_the_old_file(
         "rejected", "lines.csv cannot be written: no space left on device"
     )  # fmt: skip
     assert (tmp_path / "lines.csv").read_bytes() == LINES.encode()
+    kept = {path.name for path in tmp_path.iterdir()} - {".lines.csv.lock"}
+    assert kept == {"agreements.csv", "lines.csv"}  # neither half a copy nor an empty backup
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

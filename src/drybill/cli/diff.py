@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drybill.plan.plan import Plan
 
 Many = list[str] | None
+PLAN_NAMED_FROM = 8  # characters, as many as are shown; fewer could be another plan's by now
 
 
 def diff(
@@ -132,11 +133,19 @@ def _check_together(
     apply: bool, plan: str | None, trust: str | None, quiet: bool, view: View, terminal: bool
 ) -> None:
     """Flags that contradict each other, before anything is asked or read."""
+    from drybill.cli.words import said
+
     if apply and plan is None and not terminal:
         raise typer.BadParameter("--apply without a terminal needs --plan: nobody sees the table")
     if apply and (view.format is not Format.TABLE or view.output is not None or quiet):
         raise typer.BadParameter(
             "--apply shows the table: leave out --format, --output and --quiet"
+        )
+    named = plan is None or len(plan) >= PLAN_NAMED_FROM or Path(plan).exists()
+    if apply and not terminal and not named:
+        raise typer.BadParameter(
+            f"--plan {said(plan or '')}: to --apply without a terminal, name at least"
+            f" {PLAN_NAMED_FROM} characters of the plan that you saw"
         )
     if trust is not None and plan is None:
         raise typer.BadParameter("--trust goes with --plan FILE")

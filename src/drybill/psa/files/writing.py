@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from drybill import whole
 from drybill.billing.change import WriteStep
 from drybill.errors import LockedError, Place, Problem, RefusedError
 from drybill.psa.files.cells import CsvText, EditError
@@ -70,8 +68,8 @@ class FilesWriter:
             edit = {"set": table.set, "append": table.append}[step.action]
             after = edit(step.line_id, dict(step.values)).encode()
             if after != before:
-                self._back_up()
-                self._replace(after)
+                self._back_up(before)
+                whole.write(self._path, after)
         except UnicodeError:
             return Answer("rejected", f"{self._shown} is not UTF-8 text")
         except EditError as error:
@@ -80,33 +78,13 @@ class FilesWriter:
             return Answer("rejected", f"{self._shown} cannot be written: {_why(error)}")
         return Answer("accepted", step.says)
 
-    def _back_up(self) -> None:
+    def _back_up(self, content: bytes) -> None:
         if not self._backed_up:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-            shutil.copy2(self._path, self._path.with_name(f"{self._path.name}.{stamp}.bak"))
+            backup = self._path.with_name(f"{self._path.name}.{stamp}.bak")
+            whole.write(backup, content, private=True)
+            shutil.copystat(self._path, backup)
             self._backed_up = True
-
-    def _replace(self, content: bytes) -> None:
-        """All of it or nothing: a reader, and a crash, see the old file or the new one."""
-        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            shutil.copymode(self._path, name)
-            Path(name).replace(self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-        if os.name == "posix":
-            with contextlib.suppress(OSError):
-                folder = os.open(self._path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
 
 
 def _why(error: OSError) -> str:
