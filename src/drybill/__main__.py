@@ -1,5 +1,17 @@
-"""`python -m drybill`."""
+"""The process from its first moment: Ctrl-C may come while everything else is still imported."""
 
-from drybill.cli.main import main
+import sys
 
-main()
+
+def main() -> None:
+    try:
+        from drybill.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 
+import drybill as package
 from command import AS_OF, Desk, drybill
 from drybill.cli.main import app
 from drybill.errors import Exit
@@ -182,3 +186,16 @@ def test_completion_never_fails(
         journal.write_text("")
     assert complete.rows(word) == complete.clients(word) == []
     assert isinstance(complete.mappings(word), list)
+
+
+def test_ctrl_c_in_the_first_moment_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    folders = [str(tmp_path), str(Path(package.__file__).parents[1])]
+    said = subprocess.run(
+        [sys.executable, "-m", "drybill", "--help"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (130, "", "interrupted\n")
