@@ -13,8 +13,8 @@ from filelock import FileLock
 from scene import FILES, LINES, MAPPING
 
 from command import AS_OF, Desk, drybill
-from drybill.errors import Exit
-from drybill.journal import Journal
+from drybill.errors import Exit, Problem
+from drybill.journal import Journal, JournalUnavailable
 
 NOW = datetime.now(UTC)
 
@@ -355,3 +355,23 @@ def test_a_copied_mapping_does_not_make_the_guard_of_slow_falls_forget(tmp_path:
         (row,) = json.loads(said.out)["invoices"][0]["lines"]
         assert (row["bucket"], row["guards"][0]["name"]) == ("blocked", "units"), words
         assert row["guards"][0]["value"] == "21 units"
+
+
+def test_a_plan_can_be_shown_where_the_journal_can_only_be_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = desk.plan()
+    real = Journal.open.__func__  # type: ignore[attr-defined]
+
+    def full(cls: type[Journal], folder: Path | None = None, *, write: bool) -> Journal:
+        if write:
+            raise JournalUnavailable([Problem("journal-unavailable", None, "the disk is full")])
+        opened: Journal = real(cls, folder, write=False)
+        return opened
+
+    monkeypatch.setattr(Journal, "open", classmethod(full))
+    said = drybill("diff", "--plan", plan)
+    assert (said.code, f"plan {plan[:8]}" in said.out) == (Exit.DONE, True), said.err
+    assert "nothing is remembered: the disk is full" in said.out
+    assert desk.apply(plan).code == Exit.USAGE
+    assert desk.lines == LINES

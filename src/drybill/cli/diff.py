@@ -224,12 +224,14 @@ def _earlier(
     from drybill.flow.dry_run import child, exit_code, record_allowances
     from drybill.flow.fetch import open_sources
     from drybill.flow.memory import identity, moment, recent_writes
+    from drybill.journal import Journal
     from drybill.mapping.load import load
     from drybill.plan.content import digest_of, encode
 
     journal, notices = open_journal(must_write=apply)
     with journal:
-        found = find_plan(named, journal, trust)
+        with Journal.open(write=False) as known:  # what cannot be written can still be read
+            found = find_plan(named, known, trust)
         path = (
             Path(found.mapping) if argument is None and found.mapping else chosen_mapping(argument)
         )
