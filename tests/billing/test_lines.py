@@ -325,3 +325,21 @@ def test_a_line_of_a_product_that_looks_the_same_stops_a_new_one(
     run = bill(tmp_path, toml, lines=lines, v=v)
     assert "new SEAT blocked 0, wants 10: +40.00 PRODUCT_LOOKS_ALIKE" in says(run)
     assert "L fixed 10 NO_MAPPED_PRODUCT" in says(run)
+
+
+def test_a_line_on_the_wrong_agreement_that_is_in_step_keeps_its_leak(tmp_path: Path) -> None:
+    """What was billed short before stays owed, wherever the line should stand."""
+    agreements = """
+        agreement_id,company_id,currency,next_period_start,type
+        A,250,USD,2026-12-01,Main
+        B,250,USD,2026-12-01,Other
+    """
+    roles = '[agreements]\nmain = { type = ["Main"] }\n[defaults]\nagreement = "main"\n'
+    lines = (
+        f"{HEAD},effective_date,cancelled_date\n"
+        "L1,B,SEAT,25,22,,2026-12-01\n"
+        "L2,B,SEAT,28,22,2026-12-01,"
+    )
+    v = "customer_id,sku,quantity,since\nc,seat,28,2026-11-01"
+    row = only_row(bill(tmp_path, SEAT + roles, agreements=agreements, lines=lines, v=v))
+    assert (row.bucket, row.reasons[0].code, row.leak) == ("blocked", "WRONG_AGREEMENT", 66)

@@ -352,3 +352,19 @@ def test_closed_streams_are_no_defect(tmp_path: Path, closed: str) -> None:
     words = f"'{sys.executable}' -m drybill diff '{mapping}' --as-of 2026-11-25 {closed}"
     done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_quiet_row_is_explained_on_its_own_invoice(tmp_path: Path) -> None:
+    desk = Desk(
+        tmp_path,
+        "",
+        agreements="""
+            agreement_id,company_id,currency,next_period_start,timing,parent_agreement_id
+            P,250,USD,2026-12-01,,
+            K,250,USD,2026-10-15,arrears,P
+        """,
+        lines="line_id,agreement_id,product,quantity,unit_price\np,P,WALL,1,50\nk,K,HOST,2,10",
+    )
+    row = desk.rows()["p"]["row"]
+    said = drybill("explain", row)
+    assert "invoice 1 Dec 2026 for 1-31 Dec 2026" in " ".join(said.out.split()), said.err

@@ -299,9 +299,11 @@ def want(
     """The last of several held slots says what it would have become."""
     agreement, slot = held
     wanted = max(wanted, Fraction(0))
-    if wanted == row.quantity or (
-        row.quantity is not None and wanted < row.quantity and count.lower_bound
-    ):
+    if wanted == row.quantity:
+        if slot[-1].price is not None:
+            row.leak = leak_of(agreement, slot, wanted, count.since, slot[-1].price)
+        return
+    if row.quantity is not None and wanted < row.quantity and count.lower_bound:
         return
     if wanted == 0 and at_zero == "end":
         after = amount_of(agreement, slot[:-1], None)

@@ -254,6 +254,9 @@ class _Comparer:
                 propose(row, contract, product, last, rest, number)
                 hold(row)
                 row.reasons = (why, *row.reasons)
+            elif rest == last.last.quantity:  # held for where it stands; its past may be short
+                history = (*last.earlier, *last.segments)
+                add_leak(row, contract, number, rest, history, last.last)
         self.result.rows += rows
 
     def _stray_use(self, client: Client, product: Product, why: Reason) -> None:

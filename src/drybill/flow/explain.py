@@ -71,11 +71,19 @@ def _plan(journal: Journal, named: str | None, mapping: Path | None) -> Register
 
 
 def _invoice(plan: Plan, row: Row) -> PlannedInvoice | None:
-    """The invoice of a quiet row: its agreement's own, else any of the same currency and payer."""
-    for invoice in plan.invoices:
-        if invoice.psa == row.psa and invoice.agreement_id == row.agreement_id:
-            return invoice
-    return None
+    """The invoice of a quiet row, where it can be told: its agreement's only one of its period.
+
+    A child's line stands on the invoice of its root, which a row does not name.
+    """
+    days = [piece.first_day for piece in row.pieces_before]
+    fitting = [
+        invoice
+        for invoice in plan.invoices
+        if (invoice.psa, invoice.agreement_id, invoice.currency)
+        == (row.psa, row.agreement_id, row.currency)
+        and all(invoice.period_start <= first < invoice.period_end for first in days)
+    ]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _id(subject: Row | UnmappedUsage | IgnoredUsage) -> str:
