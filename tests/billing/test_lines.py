@@ -343,3 +343,16 @@ def test_a_line_on_the_wrong_agreement_that_is_in_step_keeps_its_leak(tmp_path: 
     v = "customer_id,sku,quantity,since\nc,seat,28,2026-11-01"
     row = only_row(bill(tmp_path, SEAT + roles, agreements=agreements, lines=lines, v=v))
     assert (row.bucket, row.reasons[0].code, row.leak) == ("blocked", "WRONG_AGREEMENT", 66)
+
+
+@pytest.mark.parametrize(("quantity", "leaks"), [(15, [220, 0]), (18, [220, 66])])
+def test_every_line_of_a_product_has_its_own_leak(
+    tmp_path: Path, quantity: int, leaks: list[int]
+) -> None:
+    """The leak of all together does not depend on which line moves, or whether one does."""
+    lines = f"{HEAD},effective_date\nL1,A,SEAT,10,22,2026-12-01\nL2,A,SEAT,5,22,"
+    flexible = '[[lines]]\nclient = 250\nproduct = "SEAT"\nline = "L2"\n'
+    v = f"customer_id,sku,quantity,since\nc,seat,{quantity},2026-11-01"
+    run = bill(tmp_path, SEAT + flexible, lines=lines, v=v)
+    rows = {row.line_id: row for invoice in run.invoices for row in invoice.rows}
+    assert [rows["L1"].leak, rows["L2"].leak] == leaks

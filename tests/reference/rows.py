@@ -353,6 +353,9 @@ def rows_of_lines(
         wanted = (rows[at].quantity or Fraction(0)) + count.value - billed
         if wanted >= 0:
             compare(world, client, product, rows[at], slots[at], count, wanted)
+            for row, slot in zip(rows, slots, strict=True):
+                if row is not rows[at] and row.quantity is not None and slot[-1].price is not None:
+                    row.leak = leak_of(agreement, slot, row.quantity, count.since, slot[-1].price)
             return rows
     for row in rows:
         row.bucket, row.code = "blocked", "AMBIGUOUS_LINES"

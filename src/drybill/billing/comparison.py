@@ -254,9 +254,8 @@ class _Comparer:
                 propose(row, contract, product, last, rest, number)
                 hold(row)
                 row.reasons = (why, *row.reasons)
-            elif rest == last.last.quantity:  # held for where it stands; its past may be short
-                history = (*last.earlier, *last.segments)
-                add_leak(row, contract, number, rest, history, last.last)
+            elif rest == last.last.quantity:
+                _add_own_leak(row, contract, number, last)
         self.result.rows += rows
 
     def _stray_use(self, client: Client, product: Product, why: Reason) -> None:
@@ -358,6 +357,7 @@ class _Comparer:
             else:
                 row.bucket = Bucket.UNCHANGED
                 row.reasons = (Reason("IN_STEP"),)
+                _add_own_leak(row, contract, number, line)
             self.result.rows.append(row)
 
     def _unchanged(
@@ -370,10 +370,7 @@ class _Comparer:
             row = compared_row(contract, product, line, number)
             row.bucket = Bucket.UNCHANGED
             row.reasons = reasons
-            if line.last.quantity is not UNKNOWN:
-                # What is in step now may have been short on the invoices before.
-                history = (*line.earlier, *line.segments)
-                add_leak(row, contract, number, line.last.quantity, history, line.last)
+            _add_own_leak(row, contract, number, line)
             self.result.rows.append(row)
 
     def _unknown(self, contract: Contract, product: Product, number: Number) -> None:
@@ -432,6 +429,13 @@ class _Comparer:
                 if not mapped and looks(other) == wanted:
                     return f"line {lines[0].last.line_id} is of `{other}`"
         return ""
+
+
+def _add_own_leak(row: Row, contract: Contract, number: Number, line: Line) -> None:
+    """A line that stays as it is may have been short on the invoices before."""
+    if line.last.quantity is not UNKNOWN:
+        history = (*line.earlier, *line.segments)
+        add_leak(row, contract, number, line.last.quantity, history, line.last)
 
 
 def _missing_in_psa(segment: Segment) -> Reason:
