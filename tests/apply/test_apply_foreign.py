@@ -104,8 +104,26 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, dict[str, Any]]], object], str]] 
     "a price of a new line": (lambda rows: rows["AV"].update(unit_price="31.00"), "contradicts"),
     "a blocked row": (lambda rows: rows["L1"].update(bucket="blocked"), "contradicts"),
     "a product of no mapping": (lambda rows: rows["L1"].update(product_key="X"), "contradicts"),
+    "one not final": (lambda rows: rows["L1"].update(final=False), "contradicts"),
+    "a line that does not end": (lambda rows: _end(rows["L2"]), "contradicts"),
+    "a lifted guard": (lambda rows: _lifted(rows["L1"]), "guard-row-units"),
+    "one line twice": (lambda rows: rows["L2"].update(_written(rows["L1"])), "contradicts"),
     "a leap": (lambda rows: _leap(rows["L1"]), "guard-row-units"),
 }
+
+
+def _end(row: dict[str, Any]) -> None:
+    row.update(change="end", bucket="end", quantity_after="0")
+
+
+def _written(row: dict[str, Any]) -> dict[str, Any]:
+    return {"steps_to_write": row["steps_to_write"]}
+
+
+def _lifted(row: dict[str, Any]) -> None:
+    _leap(row)
+    verdict = {"scope": "row", "name": "units", "value": "", "limit": "", "stops": "", "lift": ""}
+    row["guards"] = [{**verdict, "lifted": "because"}]
 
 
 def _leap(row: dict[str, Any]) -> None:

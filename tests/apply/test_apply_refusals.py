@@ -313,6 +313,7 @@ def test_output_never_overwrites_an_input_by_another_name(desk: Desk) -> None:
         ("bill_to", "252", "bill_to: planned nothing, found 252"),
         ("parent_agreement_id", "B", "parent_id: planned nothing, found B"),
         ("cycle", "annual", "cycle: planned monthly, found annual"),
+        ("start_date", "2027-05-01", "start_date: planned nothing, found 2027-05-01"),
     ],
 )
 def test_a_line_whose_agreement_changed_its_terms_is_refused(
@@ -375,3 +376,26 @@ def test_a_plan_can_be_shown_where_the_journal_can_only_be_read(
     assert "nothing is remembered: the disk is full" in said.out
     assert desk.apply(plan).code == Exit.USAGE
     assert desk.lines == LINES
+
+
+def test_a_second_line_of_the_product_that_came_since_stops_a_raise(desk: Desk) -> None:
+    plan = desk.plan()
+    desk.lines += "L9,A,SEAT,more,8,4.00,,,\n"
+    said = desk.apply(plan)
+    assert "line L9 bills this product, too" in said.err
+    assert '"Seats, all of them",10,' in desk.lines
+
+
+def test_a_line_that_looks_like_the_one_to_create_stops_it(desk: Desk) -> None:
+    plan = desk.plan()
+    desk.lines += "L9,A,av\u200b,x,8,3.10,,,\n"
+    said = desk.apply(plan)
+    assert "line L9 bills this product already" in said.err
+    assert "drybill-" not in desk.lines
+
+
+def test_output_never_overwrites_the_plan_that_is_shown(desk: Desk) -> None:
+    file = saved(desk)
+    before = file.read_bytes()
+    said = drybill("diff", "--plan", str(file), "--output", str(file))
+    assert (said.code, file.read_bytes()) == (Exit.USAGE, before)

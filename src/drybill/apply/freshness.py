@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from msgspec.structs import asdict, replace
 
 from drybill.billing.agreement import Agreement, Segment, Status
 from drybill.billing.change import Observed
+from drybill.billing.matching import looks
 from drybill.billing.proposal import observed
 from drybill.billing.row import Row
 from drybill.errors import Problem, RefusedError
@@ -87,7 +88,26 @@ def moved(row: Row, reading: Reading, around: Reading) -> str:
     segment_found = find(row, reading)
     if segment_found is None:
         return f"line {row.line_id} is not there any more"
-    return _differences(row.observed, observed(segment_found, agreement))
+    found = observed(segment_found, agreement, row.observed.beside)
+    return _differences(row.observed, found) or _one_more(row, reading)
+
+
+def _one_more(row: Row, reading: Reading) -> str:
+    """A line of the product that came since: together they would bill more than was counted."""
+    known = row.observed.beside if row.observed else ()
+    for segment in reading.segments:
+        there = (segment.agreement_id, segment.product) == (row.agreement_id, row.product)
+        if there and segment.line_id not in known and _bills(segment, row.effective):
+            return f"line {segment.line_id} bills this product, too"
+    return ""
+
+
+def _bills(segment: Segment, day: date | None) -> bool:
+    """Whether a segment is there on the day from which a change holds."""
+    if day is None:
+        return True
+    starts, ends = segment.effective, segment.cancelled
+    return (starts is None or starts <= day) and (ends is None or ends > day)
 
 
 def _billed_already(row: Row, agreement: Agreement, reading: Reading) -> str:
@@ -98,7 +118,7 @@ def _billed_already(row: Row, agreement: Agreement, reading: Reading) -> str:
         if other.company_id == agreement.company_id and other.status is Status.ACTIVE
     }
     for segment in reading.segments:
-        if segment.agreement_id in own and segment.product == row.product:
+        if segment.agreement_id in own and looks(segment.product) == looks(row.product):
             last = segment.cancelled
             if last is None or row.effective is None or last > row.effective:
                 there = f" on agreement {segment.agreement_id}"
@@ -131,6 +151,7 @@ def not_as_planned(row: Row, segment: Segment) -> str:
         row.observed.updated_at,
         segment.product,
         row.observed.agreement,
+        row.observed.beside,
     )
     return _differences(meant_now, found)
 

@@ -46,13 +46,16 @@ def permit(
     """
     plan = found.plan
     refuse_expired(plan, found.created, now, mapping_digest)
+    if len(plan.writes) > len({(row.psa, _line_of(row)) for row in plan.writes}):
+        summary = "a line is to be written twice"
+        raise RefusedError([Problem("plan-contradicts", None, summary, _AGAIN)])
     problems = [*_of_another_day(found, now, policy), *_other_targets(found, readers)]
     for row in plan.writes:
-        problems += _row_problems(row, policy, highest)
+        problems += _row_problems(row, policy, highest, believed=not found.foreign)
     given = [
         Allowance(f"{guard.scope}.{guard.name}", guard.lifted)
         for guard in plan.guards
-        if guard.lifted
+        if guard.lifted and not found.foreign
     ]
     verdicts = guard_run(plan.invoices, policy.guards, recent, (*given, *allowances))
     problems += [_guard(verdict) for verdict in verdicts if not verdict.lifted]
@@ -100,7 +103,14 @@ def _other_targets(found: FoundPlan, readers: Mapping[str, PsaReader]) -> Iterat
             yield Problem("other-target", None, summary, f"{_AGAIN}, with this mapping")
 
 
-def _row_problems(row: Row, policy: Policy, highest: Mapping[str, Decimal]) -> Iterator[Problem]:
+def _line_of(row: Row) -> str:
+    return row.steps_to_write[0].line_id if row.steps_to_write else row.id
+
+
+def _row_problems(
+    row: Row, policy: Policy, highest: Mapping[str, Decimal], *, believed: bool
+) -> Iterator[Problem]:
+    """`believed`: guards that the plan calls lifted are; whoever made a foreign one cannot lift."""
     if why := _contradiction(row, policy):
         summary = f"row {row.id} contradicts itself: {why}"
         yield Problem("plan-contradicts", None, summary, _AGAIN)
@@ -108,7 +118,7 @@ def _row_problems(row: Row, policy: Policy, highest: Mapping[str, Decimal]) -> I
     if held := not_switched_on(row, policy.writes):
         summary = f"row {row.id}: the mapping does not allow to {row.change} here ({held})"
         yield Problem("not-switched-on", None, summary, "see [writes] in the mapping")
-    lifted = {verdict.name for verdict in row.guards if verdict.lifted}
+    lifted = {verdict.name for verdict in row.guards if verdict.lifted and believed}
     limits = policy.products[row.product_key].limits or policy.guards.row
     for verdict in row_verdicts(row, limits, policy.guards, highest):
         if verdict.name not in lifted:
@@ -125,6 +135,10 @@ def _contradiction(row: Row, policy: Policy) -> str:
         return f"{row.product} is not the mapping's product"
     if (row.client_id, row.currency) != (seen.agreement.company_id, seen.agreement.currency):
         return "it names another client or currency than its agreement"
+    if not row.final or row.held_by:
+        return "it is to be written and held"
+    if row.change == "end" and product.at_zero != "end":
+        return "the mapping ends no line of this product"
     if before is None or after is None or after < 0:
         return "its quantities are not known"
     if row.effective < seen.agreement.next_period_start:

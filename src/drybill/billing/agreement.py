@@ -52,7 +52,9 @@ class Terms(Struct, frozen=True):
     company_id: str
     currency: str
     next_period_start: date
+    type: str
     status: Status
+    start_date: date | None
     end_date: date | None
     cycle: Cycle
     timing: Timing
@@ -92,7 +94,9 @@ class Agreement(Struct, frozen=True):
             self.company_id,
             self.currency,
             self.next_period_start,
+            self.type,
             self.status,
+            self.start_date,
             self.end_date,
             self.cycle,
             self.timing,

@@ -43,6 +43,7 @@ class Observed(Struct, frozen=True):
     updated_at: str
     product: str  # the PSA's id; empty for a line to create
     agreement: Terms  # a line of somebody else, or on another invoice, is another line
+    beside: tuple[str, ...] = ()  # ids of all lines that bill the product there, this one too
 
 
 class WriteStep(Struct, frozen=True):

@@ -49,9 +49,11 @@ def line_row(contract: Contract, product_id: str, line: Line) -> Row:
 
 def compared_row(contract: Contract, product: Product, line: Line, number: Number) -> Row:
     """A line beside the number that the vendors give for it."""
-    row = line_row(contract, product.ids[contract.agreement.psa], line)
+    product_id = product.ids[contract.agreement.psa]
+    row = line_row(contract, product_id, line)
     _take(row, product, number)
-    row.observed = observed(line.last, contract.agreement)
+    beside = sorted({s.line_id for each in contract.lines[product_id] for s in each.segments})
+    row.observed = observed(line.last, contract.agreement, tuple(beside))
     return row
 
 
@@ -199,7 +201,7 @@ def hold(row: Row) -> None:
     row.amount_after = row.amount_before
 
 
-def observed(segment: Segment, agreement: Agreement) -> Observed:
+def observed(segment: Segment, agreement: Agreement, beside: tuple[str, ...] = ()) -> Observed:
     """What apply must find again before it writes this line."""
     return Observed(
         segment.quantity,
@@ -211,4 +213,5 @@ def observed(segment: Segment, agreement: Agreement) -> Observed:
         segment.updated_at,
         segment.product,
         agreement.terms,
+        beside,
     )

@@ -236,7 +236,7 @@ def _earlier(
             Path(found.mapping) if argument is None and found.mapping else chosen_mapping(argument)
         )
         mapping = load(path)
-        view.refuse_inputs(mapping)
+        view.refuse_inputs(mapping, named)
         if apply and found.mapping not in ("", identity(path)):
             summary = f"plan {found.digest[:8]} was made with another mapping: {found.mapping}"
             fix = "leave MAPPING out, or run drybill diff again with this one"

@@ -71,11 +71,12 @@ class View:
     exit_code: bool
     save: Path | None
 
-    def refuse_inputs(self, mapping: Mapping) -> None:
+    def refuse_inputs(self, mapping: Mapping, *others: str) -> None:
         """A report must not replace what it was made from: only --apply writes to a PSA.
 
         Raises:
-            InputError: --output or --save names a file that the mapping reads, or the journal.
+            InputError: --output or --save names a file that the mapping reads, the journal, or one
+                of `others`.
         """
         from drybill.journal import journal_files
 
@@ -83,7 +84,7 @@ class View:
         files = [mapping.folder / text for text in texts]
         names = [Path(name) for name in mapping.sources.names]
         # realpath, for it takes any text: what no file can be called is no file that is read
-        kept = [mapping.path, *files, *names, *journal_files()]
+        kept = [mapping.path, *files, *names, *journal_files(), *map(Path, others)]
         read = {os.path.realpath(path) for path in kept if _plain(path)}
         problems = [
             Problem("output-is-input", None, f"{option} {path}: drybill reads this file")
