@@ -9,6 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 
+def reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read or written, as the end of a sentence."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
 def read(path: Path) -> bytes:
     """A file's content. Raises OSError, also for what has no end or waits for a writer."""
     if path.exists() and not path.is_file() and not path.is_dir():

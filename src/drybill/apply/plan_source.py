@@ -95,8 +95,7 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
     try:
         content = whole.read(path)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        summary = f"cannot be read: {why.lower()}"
+        summary = f"cannot be read: {whole.reason(error)}"
         raise InputError([Problem("plan-unreadable", place, summary)]) from None
     try:
         file = msgspec.json.decode(content, type=PlanFile)
@@ -158,6 +157,5 @@ def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -
     try:
         whole.write(path, export(content, digest, created, run), private=True)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        summary = f"cannot be written: {why.lower()}"
+        summary = f"cannot be written: {whole.reason(error)}"
         raise InputError([Problem("plan-unwritable", Place(str(path)), summary)]) from None

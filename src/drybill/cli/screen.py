@@ -45,8 +45,7 @@ def put(data: str | bytes, output: Path | None = None) -> None:
         try:
             whole.write(output, content)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            summary = f"cannot be written: {why.lower()}"
+            summary = f"cannot be written: {whole.reason(error)}"
             problem = Problem("output-unwritable", Place(str(output)), summary)
             raise InputError([problem]) from None
         return
@@ -64,7 +63,9 @@ def put(data: str | bytes, output: Path | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ReaderGone from None
     except OSError as error:
-        summary = f"the output cannot be written: {(error.strerror or str(error)).lower()}"
+        from drybill import whole
+
+        summary = f"the output cannot be written: {whole.reason(error)}"
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise InputError([Problem("output-unwritable", None, summary)]) from None

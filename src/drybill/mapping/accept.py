@@ -94,5 +94,5 @@ def _write(target: Path, table: Mapping[str, object]) -> None:
         target.parent.mkdir(exist_ok=True)
         whole.write(target, content.encode())
     except OSError as error:
-        summary = f"the file cannot be written: {(error.strerror or str(error)).lower()}"
+        summary = f"the file cannot be written: {whole.reason(error)}"
         raise InputError([Problem("file-unwritable", Place(str(target)), summary)]) from None

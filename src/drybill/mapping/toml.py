@@ -66,12 +66,8 @@ def read_bytes(path: FilePath, what: str) -> bytes:
     except PermissionError:
         summary, fix = "the file may not be read", "allow your user to read it"
     except (OSError, ValueError) as error:
-        summary, fix = f"the file cannot be read: {_reason(error)}", ""
+        summary, fix = f"the file cannot be read: {whole.reason(error)}", ""
     raise InputError([Problem("file-unreadable", Place(str(path)), summary, fix)])
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def decode(data: bytes, name: str) -> str:

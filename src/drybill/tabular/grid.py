@@ -107,8 +107,8 @@ def _bytes(path: Path, shown: str) -> bytes:
     except MemoryError:
         raise _error("file-unreadable", shown, "this file is too large for the memory") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise _error("file-unreadable", shown, f"this file cannot be read: {why.lower()}") from None
+        summary = f"this file cannot be read: {whole.reason(error)}"
+        raise _error("file-unreadable", shown, summary) from None
 
 
 def _inflated(data: bytes, shown: str) -> bytes:

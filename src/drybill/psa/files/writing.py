@@ -41,7 +41,7 @@ class FilesWriter:
             raise LockedError([Problem("locked", Place(self._shown), summary, fix)]) from None
         except OSError as error:
             fix = "the folder of this file must be writable"
-            summary = f"the lock beside this file cannot be made: {_why(error)}"
+            summary = f"the lock beside this file cannot be made: {whole.reason(error)}"
             raise RefusedError(
                 [Problem("not-writable", Place(self._shown), summary, fix)]
             ) from None
@@ -75,7 +75,7 @@ class FilesWriter:
         except EditError as error:
             return Answer("rejected", f"{self._shown}: {error}")
         except OSError as error:
-            return Answer("rejected", f"{self._shown} cannot be written: {_why(error)}")
+            return Answer("rejected", f"{self._shown} cannot be written: {whole.reason(error)}")
         return Answer("accepted", step.says)
 
     def _back_up(self, content: bytes) -> None:
@@ -85,7 +85,3 @@ class FilesWriter:
             whole.write(backup, content, private=True)
             shutil.copystat(self._path, backup)
             self._backed_up = True
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
