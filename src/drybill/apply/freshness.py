@@ -88,7 +88,7 @@ def moved(row: Row, reading: Reading, around: Reading) -> str:
     segment_found = find(row, reading)
     if segment_found is None:
         return f"line {row.line_id} is not there any more"
-    found = observed(segment_found, agreement, row.observed.beside)
+    found = observed(segment_found, agreement.terms, row.observed.beside)
     return _differences(row.observed, found) or _one_more(row, reading)
 
 
@@ -141,18 +141,8 @@ def not_as_planned(row: Row, segment: Segment) -> str:
     meant_now = replace(row.observed, quantity=row.quantity_after)
     if row.change == "end":
         meant_now = replace(row.observed, cancelled=row.effective)
-    found = Observed(
-        segment.quantity,
-        segment.unit_price,
-        segment.effective,
-        segment.cancelled,
-        segment.billing.value,
-        segment.included,
-        row.observed.updated_at,
-        segment.product,
-        row.observed.agreement,
-        row.observed.beside,
-    )
+    seen = row.observed
+    found = replace(observed(segment, seen.agreement, seen.beside), updated_at=seen.updated_at)
     return _differences(meant_now, found)
 
 

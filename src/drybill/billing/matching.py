@@ -29,6 +29,11 @@ class Line(Struct, frozen=True):
         return self.segments[-1]
 
     @property
+    def history(self) -> tuple[Segment, ...]:
+        """What billed it in the periods before, and now."""
+        return (*self.earlier, *self.segments)
+
+    @property
     def id(self) -> str:
         return "+".join(segment.line_id for segment in self.segments)
 

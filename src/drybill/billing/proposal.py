@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from drybill.billing.agreement import Agreement, Billing, Segment
+from drybill.billing.agreement import Billing, Segment, Terms
 from drybill.billing.change import Observed
 from drybill.billing.leak import invoiced, leak_of
 from drybill.billing.matching import Contract, Line
@@ -53,7 +53,7 @@ def compared_row(contract: Contract, product: Product, line: Line, number: Numbe
     row = line_row(contract, product_id, line)
     _take(row, product, number)
     beside = sorted({s.line_id for each in contract.lines[product_id] for s in each.segments})
-    row.observed = observed(line.last, contract.agreement, tuple(beside))
+    row.observed = observed(line.last, contract.agreement.terms, tuple(beside))
     return row
 
 
@@ -126,7 +126,7 @@ def propose(
     row.amount_after = total(row.pieces_after, contract.agreement.currency)
     main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
     _reason(row, main, number)
-    add_leak(row, contract, number, wanted, (*line.earlier, *line.segments), last)
+    add_leak(row, contract, number, wanted, line.history, last)
     if last.cancelled is not None and last.cancelled < contract.period.end and not ends:
         row.reasons += (Reason("LINE_ENDS", last.cancelled.isoformat()),)
 
@@ -201,7 +201,7 @@ def hold(row: Row) -> None:
     row.amount_after = row.amount_before
 
 
-def observed(segment: Segment, agreement: Agreement, beside: tuple[str, ...] = ()) -> Observed:
+def observed(segment: Segment, terms: Terms, beside: tuple[str, ...]) -> Observed:
     """What apply must find again before it writes this line."""
     return Observed(
         segment.quantity,
@@ -212,6 +212,6 @@ def observed(segment: Segment, agreement: Agreement, beside: tuple[str, ...] = (
         segment.included,
         segment.updated_at,
         segment.product,
-        agreement.terms,
+        terms,
         beside,
     )

@@ -57,7 +57,7 @@ def apply_plan(
             mapping.policy,
             readers,
             highest(journal, readers, moment(plan.today, mapping.policy.timezone)),
-            recent_writes(journal, [reader.instance for reader in readers.values()], now, digest),
+            recent_writes(journal, readers, now, digest),
             request.allowances,
         )
 

@@ -193,10 +193,9 @@ def _fresh(
             )
             summary: dict[str, object] = {"buckets": dict(run.plan.buckets)}
             if apply:
+                scope, instances = identity(path), run.fetched.instances
+                found = FoundPlan(run.plan, run.digest, run.content, now, scope, instances)
                 readers = run.fetched.readers
-                instances = {name: reader.instance for name, reader in readers.items()}
-                plan, scope = run.plan, identity(path)
-                found = FoundPlan(plan, run.digest, run.content, now, scope, instances)
                 written = apply_plan(found, mapping, readers, journal, run.run, request)
                 code, summary = worst([code, written]), {**summary, "applied": run.digest}
         journal.end_run(run.run, code, summary)
@@ -243,7 +242,7 @@ def _earlier(
             raise RefusedError([Problem("other-mapping", None, summary, fix)])
         plan, digest = found.plan, found.digest
         readers, _ = open_sources(mapping, without=set(mapping.vendors))
-        recent = recent_writes(journal, [reader.instance for reader in readers.values()], now)
+        recent = recent_writes(journal, readers, now)
         as_of = moment(request.as_of, mapping.policy.timezone)
         facts = {"command": "apply" if apply else "diff", "plan": digest}
         run = journal.start_run(identity(path), as_of, facts)

@@ -91,9 +91,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     )
     names = names_told(fetched)
     renamed = renames(names, past.names)
-    hold_creates(
-        rows, {name: note for name, note in psa_notes.items() if not psa_receipts[name].complete}
-    )
+    hold_creates(rows, {name for name in psa_notes if not psa_receipts[name].complete})
     for source, note in (*rename_notes(renamed), *other_names(names, policy)):
         source_notes[source] = "; ".join(filter(None, (source_notes.get(source), note)))
     guard_rows(

@@ -73,7 +73,7 @@ def dry_run(
     plan = computed.plan
     content = encode(plan)
     digest = digest_of(content)
-    instances = {name: reader.instance for name, reader in fetched.readers.items()}
+    instances = fetched.instances
     with journal.batch():
         run = journal.start_run(identity(mapping.path), as_of, facts)
         record_allowances(journal, run, request)

@@ -61,7 +61,7 @@ def recall(
         names=dict(history.names(scope, as_of)),
         highest=highest(journal, fetched.readers, as_of),
         absent_since=absent,
-        recent=recent_writes(journal, [r.instance for r in fetched.readers.values()], now),
+        recent=recent_writes(journal, fetched.readers, now),
     )
 
 
@@ -76,7 +76,7 @@ def highest(
 
 
 def recent_writes(
-    journal: Journal, instances: list[str], now: datetime, plan: str = ""
+    journal: Journal, readers: Mapping[str, PsaReader], now: datetime, plan: str = ""
 ) -> list[RecentWrite]:
     """The writes of the last 24 hours on these PSAs, whatever mapping they came from.
 
@@ -85,8 +85,8 @@ def recent_writes(
     """
     return [
         RecentWrite(write.row, write.client, write.currency, write.difference or Decimal(0))
-        for instance in instances
-        for write in journal.recent_writes(instance, now)
+        for reader in readers.values()
+        for write in journal.recent_writes(reader.instance, now)
         if write.plan != plan
     ]
 

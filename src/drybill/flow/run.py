@@ -57,6 +57,11 @@ class Fetched(Struct, kw_only=True):
     unreachable: set[str]
 
     @property
+    def instances(self) -> dict[str, str]:
+        """PSA name -> which PSA that is."""
+        return {name: reader.instance for name, reader in self.readers.items()}
+
+    @property
     def agreements(self) -> list[Agreement]:
         return [a for reading in self.readings.values() for a in reading.agreements]
 

@@ -6,7 +6,7 @@ Each is lifted only by name and with a reason, in the plan, never standing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -127,11 +127,8 @@ def guard_rows(
             )
 
 
-def hold_creates(rows: Iterable[Row], shrunk: Mapping[str, str]) -> None:
-    """A line that a PSA leaves out of a shrunken answer must not be made a second time.
-
-    `shrunk` says of a PSA how far its answer has shrunk.
-    """
+def hold_creates(rows: Iterable[Row], shrunk: Collection[str]) -> None:
+    """A line that a PSA leaves out of a shrunken answer must not be made a second time."""
     for row in rows:
         if row.change == "create" and row.bucket.differs and row.psa in shrunk:
             hold(row)

@@ -39,7 +39,7 @@ class Document(Struct, frozen=True, kw_only=True):
     exit_code: Exit
     whole: Plan | None = None  # before a filter narrowed it
     quiet: dict[InvoiceKey, list[Row]] = new_field(default_factory=dict)
-    # quiet rows by invoice (psa, root agreement, currency, invoice date), with --all
+    # quiet rows by invoice, with --all
     hidden: Hidden | None = None
     notices: tuple[str, ...] = ()  # "no journal: ...", "expired entries", ...
     show_all: bool = False
