@@ -129,6 +129,40 @@ HANDMADE = [
         "1,a,9,,2026-10-20",
         "x,g,A,5,10,,2026-12-01\ny,g,A,9,10,2026-12-01",
     ),
+    Hand(
+        "a line that ended before its successor is created was billed",
+        "1,a,9,,2026-09-20",
+        "x,g,A,5,10,,2026-11-01",
+        products=A + 'price = { USD = "10" }\n',
+    ),
+    Hand(
+        "a line that ended and its successor leave a day between them",
+        "1,a,9,,2026-09-20",
+        "x,g,A,5,10,,2026-10-31\ny,g,A,5,10,2026-11-01",
+        PRORATED,
+    ),
+    Hand(
+        "two lines that ended in one period billed both",
+        "1,a,9,,2026-10-20",
+        "x,g,A,5,10,,2026-10-25\nz,g,A,2,10,2026-10-10,2026-10-26\ny,g,A,7,10,2026-11-01",
+    ),
+    Hand(
+        "a line moved from another agreement of the client",
+        "1,a,9,,2026-09-20",
+        "x,s,A,5,10,,2026-11-01\ny,g,A,7,10,2026-11-01",
+        MONTHLY + "\ns,c1,USD,Security,2026-12-01",
+    ),
+    Hand(
+        "a line moved before the quantity began",
+        "1,a,9,,2026-11-02",
+        "x,s,A,5,10,,2026-11-01\ny,g,A,7,10,2026-11-01",
+        MONTHLY + "\ns,c1,USD,Security,2026-12-01",
+    ),
+    Hand(
+        "a line that ended beside two of today",
+        "1,a,30,,2026-10-02",
+        "x,g,A,20,10\ny,g,A,4,5\nz,g,A,3,10,,2026-10-20",
+    ),
     Hand("included units", "1,a,9,,2026-10-20", "x,g,A,5,10,,,6"),
     Hand(
         "included on both sides",

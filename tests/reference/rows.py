@@ -176,7 +176,7 @@ def compare(
         row.bucket, row.code, row.accepted = "ignored", "ACCEPTED", difference
         # accepted is the quantity from now on; money of periods gone by stays owed
         if price is not None:
-            row.leak = leak_of(agreement, slot, wanted, count.since, price)
+            row.leak = leak_of(agreement, row.product, slot, wanted, count.since, price)
         return row
     blocked = ""
     later = [
@@ -203,8 +203,8 @@ def compare(
         row.wanted = {"quantity": wanted, "difference": difference}
     else:
         row.bucket, row.after, row.amount_after = bucket, wanted, after
-    if price is not None and blocked != "LINE_STARTS_LATER":
-        row.leak = leak_of(agreement, slot, wanted, count.since, price)
+    if price is not None:
+        row.leak = leak_of(agreement, row.product, slot, wanted, count.since, price)
     switch = "increase" if wanted > row.quantity else "decrease"
     switch = switch if bucket == "change" else bucket
     writes = world.mapping.get("writes", {})
@@ -285,7 +285,7 @@ def rows_of_wrong(
             row.bucket, row.code = "unchanged", ""
     for row, slot in zip(rows, slots, strict=True):
         if row.bucket == "unchanged" and row.quantity is not None and row.price is not None:
-            row.leak = leak_of(agreement, slot, row.quantity, count.since, row.price)
+            row.leak = leak_of(agreement, row.product, slot, row.quantity, count.since, row.price)
     others = [still(a, slot, "blocked", "WRONG_AGREEMENT") for a, slot in elsewhere]
     every = [*slots, *(slot for _, slot in elsewhere)]
     if all(slot[-1].quantity is not None for slot in every[:-1]):
@@ -301,7 +301,7 @@ def want(
     wanted = max(wanted, Fraction(0))
     if wanted == row.quantity:
         if slot[-1].price is not None:
-            row.leak = leak_of(agreement, slot, wanted, count.since, slot[-1].price)
+            row.leak = leak_of(agreement, row.product, slot, wanted, count.since, slot[-1].price)
         return
     if row.quantity is not None and wanted < row.quantity and count.lower_bound:
         return
@@ -315,7 +315,7 @@ def want(
         "difference": (after or 0) - (row.amount_before or 0) if known else None,
     }
     if slot[-1].price is not None:
-        row.leak = leak_of(agreement, slot, wanted, count.since, slot[-1].price)
+        row.leak = leak_of(agreement, row.product, slot, wanted, count.since, slot[-1].price)
 
 
 def rows_of_lines(
@@ -336,7 +336,9 @@ def rows_of_lines(
         for row, slot in zip(rows, slots, strict=True):
             assert row.quantity is not None
             if slot[-1].price is not None:
-                row.leak = leak_of(agreement, slot, row.quantity, count.since, slot[-1].price)
+                row.leak = leak_of(
+                    agreement, row.product, slot, row.quantity, count.since, slot[-1].price
+                )
         return rows
     flexible = {
         str(entry["line"])
@@ -355,7 +357,9 @@ def rows_of_lines(
             compare(world, client, product, rows[at], slots[at], count, wanted)
             for row, slot in zip(rows, slots, strict=True):
                 if row is not rows[at] and row.quantity is not None and slot[-1].price is not None:
-                    row.leak = leak_of(agreement, slot, row.quantity, count.since, slot[-1].price)
+                    row.leak = leak_of(
+                        agreement, row.product, slot, row.quantity, count.since, slot[-1].price
+                    )
             return rows
     for row in rows:
         row.bucket, row.code = "blocked", "AMBIGUOUS_LINES"

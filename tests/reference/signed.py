@@ -83,6 +83,7 @@ class Agreement:
     parent: str
     bill_to: str
     lines: list[Line] = field(default_factory=list)
+    others: list[Agreement] = field(default_factory=list)  # of the same company
 
     def begin(self, n: int) -> date:
         """First day of the n-th period from the one to be invoiced (0)."""
@@ -163,6 +164,12 @@ def read_agreements(files: Files) -> dict[str, Agreement]:
                 cancelled=day(get("cancelled_date")) or date.max,
             )
         )
+    for agreement in agreements.values():
+        agreement.others = [
+            other
+            for other in agreements.values()
+            if other is not agreement and other.company == agreement.company
+        ]
     return agreements
 
 
@@ -211,9 +218,14 @@ def amount_of(
 
 
 def leak_of(
-    agreement: Agreement, slot: Slot, wanted: Fraction, since: date | None, price: Fraction
+    agreement: Agreement,
+    product: str,
+    slot: Slot,
+    wanted: Fraction,
+    since: date | None,
+    price: Fraction,
 ) -> Fraction | None:
-    """Missing units x price of each invoiced period since `since`."""
+    """Missing units x price of each invoiced period since `since`; None: nobody knows."""
     if since is None:
         return None
     if slot and slot[-1].billing != "billable":
@@ -222,7 +234,7 @@ def leak_of(
     since = max(since, agreement.first or since)
     while agreement.begin(n + 1) > since:
         start, end = max(since, agreement.begin(n)), agreement.begin(n + 1)
-        for first, until, units in pieces(agreement, slot, start, end, wanted):
+        for first, until, units in pieces(agreement, product, slot, start, end, wanted):
             if units is None:
                 return None
             share = agreement.share(first, until, n)
@@ -232,19 +244,35 @@ def leak_of(
 
 
 def pieces(
-    agreement: Agreement, slot: Slot, start: date, end: date, wanted: Fraction
+    agreement: Agreement, product: str, slot: Slot, start: date, end: date, wanted: Fraction
 ) -> Iterator[tuple[date, date, Fraction | None]]:
     """Stretches of an invoiced period with the units missing there; None: nobody knows."""
     included = slot[-1].included if slot else Fraction(0)
     target = max(wanted - included, Fraction(0))
-    chain = chain_of(agreement, slot)
-    active = [line for line in chain if line.first < end and line.until > start]
+    own, foreign = billed_before(agreement, product, slot)
     if not agreement.prorate:
-        yield start, end, missing_units(target, active[-1:])
+        start = max(agreement.first or date.min, start_of_period(agreement, end))
+    own = [x for x in own if x.first < end and x.until > start]
+    foreign = [x for x in foreign if x.first < end and x.until > start]
+    if not agreement.prorate:
+        last = [x for x in own if not any(y.first == x.until for y in own)]
+        yield start, end, None if foreign else missing_units(target, last)
         return
-    cuts = sorted({start, end} | {d for x in active for d in (x.first, x.until) if start < d < end})
-    for first, until in pairwise(cuts):
-        yield first, until, missing_units(target, [x for x in active if x.first <= first < x.until])
+    both = own + foreign
+    cuts = sorted({start, end} | {d for x in both for d in (x.first, x.until) if start < d < end})
+    whole = sorted({start, end} | {d for x in own for d in (x.first, x.until) if start < d < end})
+    if any(x.first <= first < x.until for first in cuts[:-1] for x in foreign):
+        yield start, end, None
+        return
+    for first, until in pairwise(whole):
+        yield first, until, missing_units(target, [x for x in own if x.first <= first < x.until])
+
+
+def start_of_period(agreement: Agreement, end: date) -> date:
+    n = 0
+    while agreement.begin(n) >= end:
+        n -= 1
+    return agreement.begin(n)
 
 
 def missing_units(target: Fraction, lines: list[Line]) -> Fraction | None:
@@ -253,6 +281,25 @@ def missing_units(target: Fraction, lines: list[Line]) -> Fraction | None:
             return None
         target -= line.billed(line.quantity)
     return target
+
+
+def billed_before(agreement: Agreement, product: str, slot: Slot) -> tuple[list[Line], list[Line]]:
+    """Lines whose units were this slot's, and lines of the product that might have been anybody's.
+
+    The only slot of today has everything that its agreement ever billed of the product.
+    """
+    ever = [line for line in agreement.lines if line.product == product and line.first < line.until]
+    own = ever
+    if len(slots_of(agreement, product)) > 1:
+        own = chain_of(agreement, slot)
+    gone = [line for line in ever if line.until <= agreement.begin(0) and line not in own]
+    gone += [
+        line
+        for other in agreement.others
+        for line in other.lines
+        if line.product == product and line.quantity != 0
+    ]
+    return own, gone
 
 
 def chain_of(agreement: Agreement, slot: Slot) -> list[Line]:

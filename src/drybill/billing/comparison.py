@@ -434,7 +434,7 @@ class _Comparer:
 def _add_own_leak(row: Row, contract: Contract, number: Number, line: Line) -> None:
     """A line that stays as it is may have been short on the invoices before."""
     if line.last.quantity is not UNKNOWN:
-        add_leak(row, contract, number, line.last.quantity, line.history, line.last)
+        add_leak(row, contract, number, line.last.quantity, line, line.last)
 
 
 def _missing_in_psa(segment: Segment) -> Reason:

@@ -15,23 +15,21 @@ from drybill.billing.policy import Client, Policy, Product, Role
 from drybill.billing.projection import covering, in_force
 from drybill.billing.row import Reason
 
+# Segments of one line in the order of their dates, each touching the next.
+Chain = tuple[Segment, ...]
+
 
 class Line(Struct, frozen=True):
     """One recurring item of an agreement: a product's segments that cover the projected period."""
 
-    segments: tuple[Segment, ...]
+    segments: Chain
     slot: str = ""
-    earlier: tuple[Segment, ...] = ()  # touching segments that ended before the period
+    earlier: Chain = ()  # touching segments that ended before the period
 
     @property
     def last(self) -> Segment:
         """The last active segment: what the line bills now and what a change acts on."""
         return self.segments[-1]
-
-    @property
-    def history(self) -> tuple[Segment, ...]:
-        """What billed it in the periods before, and now."""
-        return (*self.earlier, *self.segments)
 
     @property
     def id(self) -> str:
@@ -50,7 +48,9 @@ class Contract(Struct):
     agreement: Agreement
     period: Period
     running: Period  # the days of the period on which the agreement itself runs
+    company: list[tuple[Agreement, list[Segment]]]  # all that this company has signed, ended too
     lines: dict[str, tuple[Line, ...]] = new_field(default_factory=dict)
+    ended: dict[str, tuple[Chain, ...]] = new_field(default_factory=dict)  # before the period
     later: dict[str, Segment] = new_field(default_factory=dict)  # products whose line starts later
 
 
@@ -69,7 +69,10 @@ def contracts(
     by_agreement: dict[str, list[Segment]] = {}
     for segment in segments:
         by_agreement.setdefault(segment.agreement_id, []).append(segment)
+    by_company: dict[tuple[str, str], list[tuple[Agreement, list[Segment]]]] = {}
     for agreement in agreements:
+        company = by_company.setdefault((agreement.psa, agreement.company_id), [])
+        company.append((agreement, by_agreement.get(agreement.id, [])))
         if agreement.cycle is Cycle.ONE_TIME or agreement.status is not Status.ACTIVE:
             continue
         period = period_from(agreement, agreement.next_period_start)
@@ -80,7 +83,7 @@ def contracts(
         running = in_force(agreement, period)
         if running is None:
             continue
-        contract = Contract(agreement, period, running)
+        contract = Contract(agreement, period, running, company)
         by_product: dict[str, list[Segment]] = {}
         for segment in by_agreement.get(agreement.id, ()):
             by_product.setdefault(segment.product, []).append(segment)
@@ -88,7 +91,9 @@ def contracts(
             if len(items) == 1 and items[0].effective is None and items[0].cancelled is None:
                 contract.lines[product] = (Line((items[0],)),)
                 continue
-            lines = _lines(items, contract, slots or {})
+            lines, ended = _lines(items, contract, slots or {})
+            if ended:
+                contract.ended[product] = ended
             if lines:
                 contract.lines[product] = lines
                 continue
@@ -101,11 +106,14 @@ def contracts(
 
 def _lines(
     items: list[Segment], contract: Contract, slots: Mapping[tuple[str, str], str]
-) -> tuple[Line, ...]:
-    """The lines of one product on one agreement. Segments with touching dates are one line."""
+) -> tuple[tuple[Line, ...], tuple[Chain, ...]]:
+    """The lines of one product on one agreement, and those that ended before the period.
+
+    Segments with touching dates are one line.
+    """
     agreement, running = contract.agreement, contract.running
-    if len(items) == 1:
-        return (Line((items[0],)),) if covering(items, running) else ()
+    if len(items) == 1 and covering(items, running):
+        return (Line((items[0],)),), ()
     chains: list[list[Segment]] = []
     for segment in sorted(items, key=_by_date):
         touching = next(
@@ -117,8 +125,13 @@ def _lines(
             touching.append(segment)
     active = [(c, chain) for chain in chains if (c := covering(chain, running))]
     active.sort(key=lambda pair: _by_date(pair[0][0]))
+    ended = tuple(
+        tuple(chain)
+        for chain in chains
+        if chain[-1].cancelled is not None and chain[-1].cancelled <= running.start
+    )
     if len(active) == 1:
-        return (_line(*active[0], ""),)
+        return (_line(*active[0], ""),), ended
     names = [
         next((name for s in now if (name := slots.get((agreement.id, s.line_id)))), "")
         for now, _ in active
@@ -128,7 +141,7 @@ def _lines(
         # A name that looks like a rank must not be taken for another line's rank.
         slot = name or (f"#{rank}" if str(rank) in names else str(rank))
         lines.append(_line(now, chain, slot))
-    return tuple(lines)
+    return tuple(lines), ended
 
 
 def _line(now: list[Segment], chain: list[Segment], slot: str) -> Line:

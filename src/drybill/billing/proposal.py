@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from drybill.billing.agreement import Billing, Segment, Terms
 from drybill.billing.change import Observed
-from drybill.billing.leak import invoiced, leak_of
+from drybill.billing.leak import invoiced, leak_of, past_of
 from drybill.billing.matching import Contract, Line
 from drybill.billing.money import EXACT, round_money
 from drybill.billing.number import Number
@@ -126,7 +125,7 @@ def propose(
     row.amount_after = total(row.pieces_after, contract.agreement.currency)
     main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
     _reason(row, main, number)
-    add_leak(row, contract, number, wanted, line.history, last)
+    add_leak(row, contract, number, wanted, line, last)
     if last.cancelled is not None and last.cancelled < contract.period.end and not ends:
         row.reasons += (Reason("LINE_ENDS", last.cancelled.isoformat()),)
 
@@ -147,7 +146,7 @@ def propose_new(row: Row, contract: Contract, number: Number, quantity: Decimal)
     row.pieces_after = project((segment,), contract.agreement, contract.period)
     row.amount_after = total(row.pieces_after, contract.agreement.currency)
     _reason(row, "NO_LINE_YET", number)
-    add_leak(row, contract, number, quantity, (), segment)
+    add_leak(row, contract, number, quantity, None, segment)
 
 
 def _reason(row: Row, main: str, number: Number) -> None:
@@ -161,7 +160,7 @@ def add_leak(
     contract: Contract,
     number: Number,
     wanted: Decimal,
-    history: Sequence[Segment],
+    line: Line | None,
     priced: Segment,
 ) -> None:
     """What periods already invoiced missed, where a vendor says since when; priced as `priced`."""
@@ -172,14 +171,15 @@ def add_leak(
         periods = invoiced(contract.agreement, number.since)
     pieces = leak_of(
         wanted,
-        history,
+        past_of(contract, row.product, line),
         contract.agreement,
         periods,
         number.since,
         priced.unit_price,
         priced.included,
     )
-    if pieces is None:
+    if isinstance(pieces, tuple):
+        row.reasons += (Reason("LEAK_UNKNOWN", ", ".join(pieces)),)
         return
     row.leak = round_money(ZERO, row.currency)
     for piece in pieces:

@@ -38,6 +38,10 @@ REASONS: dict[str, Meaning] = {
         "The difference began in a period that has been invoiced; no quantity change recovers it.",
         "Bill or credit the leak by hand after talking to the client.",
     ),
+    "LEAK_UNKNOWN": Meaning(
+        "What the invoices before billed for this product cannot be told from its lines.",
+        "Look at the lines named and at those invoices by hand.",
+    ),
     # fixed, orphan, ignored
     "NO_MAPPED_PRODUCT": Meaning(
         "No vendor product is mapped to this line; it is billed as it stands.",
