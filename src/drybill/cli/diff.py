@@ -13,10 +13,13 @@ from drybill.cli.view import Format, View
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from drybill.apply.plan_source import FoundPlan
     from drybill.errors import Exit
     from drybill.flow.run import Request
+    from drybill.journal import Journal
     from drybill.mapping.load import Mapping
     from drybill.plan.plan import Plan
+    from drybill.psa.port import PsaReader
 
 Many = list[str] | None
 PLAN_NAMED_FROM = 8  # characters, as many as are shown; fewer could be another plan's by now
@@ -240,9 +243,14 @@ def _earlier(
             summary = f"plan {found.digest[:8]} was made with another mapping: {found.mapping}"
             fix = "leave MAPPING out, or run drybill diff again with this one"
             raise RefusedError([Problem("other-mapping", None, summary, fix)])
-        plan, digest = found.plan, found.digest
         readers, _ = open_sources(mapping, without=set(mapping.vendors))
         recent = recent_writes(journal, readers, now)
+        if apply and found.foreign:
+            cut = child(found.plan, found.digest, chosen, mapping, recent, request)
+            if cut.writes:
+                found, readers = _recounted(found, cut, mapping, request, journal, now)
+                chosen = ([row.id for row in cut.writes], [])
+        plan, digest = found.plan, found.digest
         as_of = moment(request.as_of, mapping.policy.timezone)
         facts = {"command": "apply" if apply else "diff", "plan": digest}
         run = journal.start_run(identity(path), as_of, facts)
@@ -252,8 +260,10 @@ def _earlier(
                 plan = child(plan, digest, chosen, mapping, recent, request)
                 content = encode(plan)
                 parent, digest = digest, digest_of(content)
-                instances = found.instances or {n: each.instance for n, each in readers.items()}
-                journal.register_plan(run, digest, content, parent, found.created, instances)
+                if not found.foreign:
+                    journal.register_plan(
+                        run, digest, content, parent, found.created, found.instances
+                    )
                 found = replace(found, plan=plan, digest=digest, content=content)
             code = exit_code(plan, view.exit_code)
             view.save_plan(found.content, digest, found.created, run)
@@ -274,6 +284,46 @@ def _earlier(
                 code = worst([code, written])
         journal.end_run(run, code, {"applied": digest} if apply else {})
     return code
+
+
+def _recounted(
+    found: FoundPlan,
+    chosen: Plan,
+    mapping: Mapping,
+    request: Request,
+    journal: Journal,
+    now: datetime,
+) -> tuple[FoundPlan, dict[str, PsaReader]]:
+    """This machine's own plan of the same day. Raises RefusedError where a chosen line of the
+    foreign one is not in it, with the same amounts."""
+    from msgspec.structs import replace
+
+    from drybill.apply.freshness import refuse_expired
+    from drybill.apply.plan_source import FoundPlan
+    from drybill.apply.recount import refuse_day_to_come, refuse_other_count
+    from drybill.cli.applying import ended
+    from drybill.cli.screen import talk
+    from drybill.cli.words import billing_day
+    from drybill.errors import Exit
+    from drybill.flow.dry_run import dry_run
+    from drybill.flow.memory import identity
+
+    foreign = found.plan
+    refuse_expired(foreign, found.created, now, mapping.digest)
+    refuse_day_to_come(foreign, now.astimezone(mapping.policy.timezone).date())
+    period = billing_day(dict(foreign.options).get("period"), "--period")
+    request = replace(request, as_of=foreign.today, period=period)
+    facts = {"command": "recount", "plan": found.digest, "mapping": str(mapping.path)}
+    run = dry_run(mapping, request, journal, now, facts)
+    with ended(journal, run.run):
+        refuse_other_count(chosen, run.plan)
+    journal.end_run(run.run, Exit.DONE, {"recounted": found.digest})
+    talk(f"plan {found.digest[:8]} was counted again here: the same lines and amounts")
+    known = FoundPlan(
+        run.plan, run.digest, run.content, found.created, identity(mapping.path),
+        run.fetched.instances,
+    )  # fmt: skip
+    return known, run.fetched.readers
 
 
 def _warnings(mapping: Mapping, plan: Plan) -> list[str]:
