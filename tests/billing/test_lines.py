@@ -327,6 +327,24 @@ def test_a_line_of_a_product_that_looks_the_same_stops_a_new_one(
     assert "L fixed 10 NO_MAPPED_PRODUCT" in says(run)
 
 
+@pytest.mark.parametrize(
+    "other", ["c,SEAT,7", "c,seat\u200b,7", "C,seat,7", "c,se at,7", "\uff43,seat,"]
+)
+def test_usage_that_looks_like_a_lines_own_holds_its_fall(tmp_path: Path, other: str) -> None:
+    """Only the exact rows count; the units beside them are not forgotten."""
+    v = f"customer_id,sku,quantity\nc,seat,3\n{other}"
+    said = says(bill(tmp_path, SEAT, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 blocked 10 USAGE_LOOKS_ALIKE"
+    assert "unmapped" in said[1]
+
+
+@pytest.mark.parametrize("other", ["c,seats,7", "cc,seat,7", "c,SEAT,0", "w,SEAT,7"])
+def test_usage_that_only_resembles_it_does_not(tmp_path: Path, other: str) -> None:
+    v = f"customer_id,sku,quantity\nc,seat,3\n{other}"
+    said = says(bill(tmp_path, SEAT, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 blocked 10, wants 3: -28.00 GUARD_PERCENT"
+
+
 def test_a_line_on_the_wrong_agreement_that_is_in_step_keeps_its_leak(tmp_path: Path) -> None:
     """What was billed short before stays owed, wherever the line should stand."""
     agreements = """

@@ -70,6 +70,14 @@ def test_output_goes_to_the_file_and_nothing_to_stdout(desk: Desk, tmp_path: Pat
         assert "Müller" in file.read_text("utf-8")
 
 
+def test_a_filter_says_once_what_it_hides_in_every_text_that_people_read(desk: Desk) -> None:
+    for format in ("table", "md"):
+        words = ["diff", desk.mapping, *AS_OF, "--bucket", "blocked", "--format", format]
+        said = drybill(*words).out
+        assert said.count("bucket blocked") == 1
+        assert "hidden by --bucket blocked: " in said
+
+
 def test_colour_is_for_terminals_that_want_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["diff", desk.mapping, *AS_OF]
     assert "\x1b" not in drybill(*words).out

@@ -123,6 +123,8 @@ MISTAKES: dict[str, tuple[tuple[str, str] | str, str, str]] = {
         "secret-in-file",
         "where the secret lies",
     ),
+    "a secret number": (psa("@@password = 1234\n"), "secret-in-file", "where the secret lies"),
+    "a list of secrets": (psa('@@token = ["x"]\n'), "secret-in-file", "where the secret lies"),
     "a bearer": (psa('@@bearer = "hunter2"\n'), "secret-in-file", "where the secret lies"),
     "bad witness": (psa('witness = @@"wran"\n'), "not-a-choice", "did you mean `warn`"),
     "bad currency": (psa('currency = @@"usd"\n'), "unknown-currency", "did you mean `USD`"),

@@ -9,7 +9,7 @@ from msgspec.structs import asdict, replace
 
 from drybill.billing.agreement import Agreement, Segment, Status
 from drybill.billing.change import Observed
-from drybill.billing.matching import looks
+from drybill.billing.looks import looks
 from drybill.billing.proposal import observed
 from drybill.billing.row import Row
 from drybill.errors import Problem, RefusedError

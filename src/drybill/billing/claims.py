@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec import field as new_field
 
+from drybill.billing.looks import looks
 from drybill.billing.policy import Policy, VendorKey
 from drybill.billing.row import Reason
 from drybill.billing.usage import UsageRecord
@@ -20,10 +21,11 @@ class Use(Struct):
     rows: list[tuple[VendorKey, UsageRecord]] = new_field(default_factory=list)
     contested: Reason | None = None
 
-    def contest(self, detail: str) -> None:
-        """Of several contested codes the first one, by name, is said."""
-        if self.contested is None or detail < self.contested.detail:
-            self.contested = Reason("CLAIMED_TWICE", detail)
+    def contest(self, why: Reason) -> None:
+        """Of several things that contest a use the first one, by name, is said."""
+        said = self.contested
+        if said is None or (why.code, why.detail) < (said.code, said.detail):
+            self.contested = why
 
     def of(self, key: VendorKey) -> dict[str, list[UsageRecord]]:
         """The rows of one `from` entry, by vendor customer."""
@@ -79,8 +81,54 @@ def claim(policy: Policy, records: Iterable[UsageRecord]) -> Claims:
             use.rows.append((source, record))
             if len(fitting) > 1:
                 names = ", ".join(sorted({name for name, _ in fitting}))
-                use.contest(f"{record.sku}: {names}")
+                use.contest(Reason("CLAIMED_TWICE", f"{record.sku}: {names}"))
+    if claims.strays:
+        _contest_by_looks(policy, claims)
     return claims
+
+
+def _contest_by_looks(policy: Policy, claims: Claims) -> None:
+    """Units that a person would take for a use's own, though their ids lead nowhere, contest it:
+    it may be larger than its rows say."""
+    clients: dict[tuple[str, str], set[tuple[str, str, str]]] = {}
+    for (psa, id), client in policy.clients.items():
+        for vendor, customers in client.customers.items():
+            for customer in customers:
+                clients.setdefault((vendor, looks(customer)), set()).add((psa, id, customer))
+    products: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+    for product in policy.products.values():
+        for source in product.sources:
+            alike = (source.vendor, source.field, looks(source.code))
+            products.setdefault(alike, set()).add((product.key, source.code))
+    for record, _ in claims.strays:
+        if record.quantity == 0:
+            continue
+        owners = clients.get((record.vendor, looks(record.customer_id)), set())
+        wanted = {
+            (product_key, code, named)
+            for field_name, code in _codes(record)
+            for product_key, named in products.get((record.vendor, field_name, looks(code)), ())
+        }
+        known_customer = any(customer == record.customer_id for _, _, customer in owners)
+        known_code = any(code == named for _, code, named in wanted)
+        if known_customer and known_code:
+            continue  # another term, say: the mapping leaves it out on purpose
+        detail = f"{record.vendor} customer {record.customer_id} {record.sku}"
+        why = Reason("USAGE_LOOKS_ALIKE", detail, (record.vendor, record.customer_id, record.sku))
+        for psa, id, customer in owners:
+            for product_key, code, named in wanted:
+                if (customer == record.customer_id or not known_customer) and (
+                    code == named or not known_code
+                ):
+                    claims.uses.setdefault((psa, id, product_key), Use()).contest(why)
+
+
+def _codes(record: UsageRecord) -> list[tuple[str, str]]:
+    """By what a `from` entry may name the row: (field, code)."""
+    said = (
+        ("sku", record.sku), ("vendor_sku", record.vendor_sku), ("product_id", record.product_id),
+    )  # fmt: skip
+    return [(field_name, code) for field_name, code in said if code]
 
 
 class _Entries:
@@ -107,12 +155,7 @@ class _Entries:
         if found is None:
             coded = tuple(
                 (product_key, source)
-                for field_name, code in (
-                    ("sku", record.sku),
-                    ("vendor_sku", record.vendor_sku),
-                    ("product_id", record.product_id),
-                )
-                if code
+                for field_name, code in _codes(record)
                 for product_key, source in self._codes.get((record.vendor, field_name, code), ())
                 if source.term in (None, "any", record.term)
             )

@@ -16,7 +16,8 @@ from msgspec import field as new_field
 from drybill.billing.agreement import Billing, Segment
 from drybill.billing.claims import Claims, UseKey, claim
 from drybill.billing.counting import Sources
-from drybill.billing.matching import Agreements, Contract, Line, looks
+from drybill.billing.looks import looks
+from drybill.billing.matching import Agreements, Contract, Line
 from drybill.billing.money import EXACT
 from drybill.billing.number import Number, Numbers
 from drybill.billing.policy import Client, Policy, Product

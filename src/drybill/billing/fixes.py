@@ -129,7 +129,10 @@ def _ambiguous_lines(group: Group) -> tuple[str, str]:
         f"[[lines]]\nclient = {toml(row.client_id)}\nproduct = {toml(group.product)}\n"
         f"line = {toml(group.rows[-1].line_id or '')}\nflexible = true"
     )
-    return f"agreement {row.agreement_id}: `{group.product}` has several lines, none flexible", fix
+    return (
+        f"agreement {row.agreement_id}: `{group.product}` has several lines, not exactly one flexible",
+        fix,
+    )
 
 
 def _price_unknown(group: Group) -> tuple[str, str]:

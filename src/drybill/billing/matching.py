@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 
@@ -34,12 +33,6 @@ class Line(Struct, frozen=True):
     @property
     def id(self) -> str:
         return "+".join(segment.line_id for segment in self.segments)
-
-
-def looks(product_id: str) -> str:
-    """What is left of an id for a person's eye: no case, no width, nothing that cannot be seen."""
-    folded = unicodedata.normalize("NFKC", product_id).casefold()
-    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c)[0] != "C")
 
 
 class Contract(Struct):

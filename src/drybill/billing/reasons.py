@@ -135,6 +135,10 @@ REASONS: dict[str, Meaning] = {
         "Two rows say the same thing and nothing tells which one counts.",
         'Set the product\'s `duplicates` to "once", "sum" or "latest".',
     ),
+    "USAGE_LOOKS_ALIKE": Meaning(
+        "The vendor has more rows whose ids differ in case, spaces or hidden characters only.",
+        "Correct the ids at the vendor or in the mapping, or map those rows too.",
+    ),
     "CLAIMED_TWICE": Meaning(
         "Two products of the mapping claim the same vendor row.",
         "Keep one `from` entry and use `also_feeds` for the other product.",

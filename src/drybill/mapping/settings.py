@@ -24,21 +24,25 @@ def check_settings(table: dict[str, Any], path: Path, findings: Findings) -> Non
         where = (*path, key)
         if key in ("credentials", "write_credentials"):
             for name, secret in value.items() if isinstance(value, dict) else ():
-                if not isinstance(secret, str) or not REFERENCE.fullmatch(secret):
+                if not _refers(secret):
                     _literal((*where, name), findings)
+        elif _SECRET.fullmatch(key) and not _refers(value):
+            _literal(where, findings)
         elif isinstance(value, dict):
             check_settings(value, where, findings)
         elif isinstance(value, list):
             for index, inner in enumerate(value):
                 if isinstance(inner, dict):
                     check_settings(inner, (*where, index), findings)
-        elif isinstance(value, str) and _is_secret(key, value):
+        elif isinstance(value, str) and _has_user(value):
             _literal(where, findings)
 
 
-def _is_secret(key: str, value: str) -> bool:
-    if _SECRET.fullmatch(key):
-        return not REFERENCE.fullmatch(value)
+def _refers(value: Any) -> bool:
+    return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
+
+
+def _has_user(value: str) -> bool:
     try:
         return "://" in value and urlsplit(value).username is not None
     except ValueError:

@@ -19,7 +19,7 @@ from drybill.report.entries import (
 )
 from drybill.report.findings import findings, quiet_rows, short_ids
 from drybill.report.invoices import entries_of
-from drybill.report.opening import state
+from drybill.report.opening import hidden_by, state
 from drybill.report.table import ROWS_SHOWN
 
 # What has a meaning anywhere, an emoji's name, and what has one at the start of an item only.
@@ -40,6 +40,8 @@ def render_markdown(document: Document) -> str:
         "",
     ]
     lines += [f"- {escape(notice)}" for notice in document.notices]
+    if document.hidden is not None:
+        lines.append(f"- **{escape(hidden_by(document.hidden))}**; totals are of everything")
     for source in plan.sources:
         problems = "".join(f"; {escape(problem)}" for problem in source.problems)
         label = state(source)

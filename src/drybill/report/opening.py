@@ -10,12 +10,14 @@ from drybill.billing.money import EXACT
 from drybill.billing.quantity import ZERO
 from drybill.plan.plan import SourceSummary
 from drybill.report import words
-from drybill.report.document import Document
+from drybill.report.document import Document, Hidden
 from drybill.report.layout import Sheet, cells, pad, wrap
 from drybill.report.marks import LOUD, STRONG
 from drybill.report.words import clean
 
 CAUSES_SHOWN = 5
+# Options that say themselves what they hide.
+_FILTERS = frozenset({"client", "vendor", "product", "bucket", "min-money"})
 
 
 def title(sheet: Sheet, document: Document) -> None:
@@ -30,18 +32,23 @@ def title(sheet: Sheet, document: Document) -> None:
     else:
         sheet.add((say, STRONG))
         sheet.prose(facts, "  ", "  ")
-    if plan.options:
-        sheet.prose(", ".join(clean(f"{k} {v}".strip()) for k, v in plan.options), "  with ")
+    said = _FILTERS if document.hidden is not None else frozenset()
+    options = [clean(f"{k} {v}".strip()) for k, v in plan.options if k not in said]
+    if options:
+        sheet.prose(", ".join(options), "  with ")
     if plan.parent:
         sheet.add(f"  cut from plan {words.short(plan.parent)}")
     for notice in document.notices:
         sheet.prose(clean(notice), "  note: ")
     if document.hidden is not None:
-        hidden = document.hidden
-        money = ", ".join(f"{words.money(amount, c)} {c}" for c, amount in hidden.money)
-        says = f"hidden by {', '.join(clean(f) for f in hidden.filters)}: "
-        says += words.count(hidden.rows, "row") + (f", differences of {money}" if money else "")
-        sheet.prose(says, "  ", style=STRONG)
+        sheet.prose(clean(hidden_by(document.hidden)), "  ", style=STRONG)
+
+
+def hidden_by(hidden: Hidden) -> str:
+    """What a filter leaves out, and by which words; not yet cleaned."""
+    money = ", ".join(f"{words.money(amount, c)} {c}" for c, amount in hidden.money)
+    says = f"hidden by {', '.join(hidden.filters)}: {words.count(hidden.rows, 'row')}"
+    return says + (f", differences of {money}" if money else "")
 
 
 def state(source: SourceSummary) -> str:
