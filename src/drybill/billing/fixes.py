@@ -130,7 +130,7 @@ def _ambiguous_lines(group: Group) -> tuple[str, str]:
         f"line = {toml(group.rows[-1].line_id or '')}\nflexible = true"
     )
     return (
-        f"agreement {row.agreement_id}: `{group.product}` has several lines, not exactly one flexible",
+        f"agreement {row.agreement_id}: `{group.product}` has several lines, not one flexible",
         fix,
     )
 
