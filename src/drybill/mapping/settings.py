@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from drybill.mapping.findings import Findings, entry
 from drybill.mapping.positions import Path
+from drybill.secrets import REFERENCE
 
-REFERENCE = re.compile(r"(env|keyring|cmd|file):\s*\S.*", re.DOTALL)
 # The end of a key's name; a vendor's product "Password Manager" is no secret.
 _SECRET = re.compile(
     r"[\w-]*(secret|token|passw(or)?d|passphrase|private_?key|api_?key|bearer|authorization)",

@@ -1,0 +1,350 @@
+"""One HTTP client for all adapters: wall, limits, retries, deadlines, paging, typed answers."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+import msgspec
+
+from drybill import __version__, secrets
+from drybill.transport import cassette
+from drybill.transport.errors import (
+    Broken,
+    Disconnected,
+    HttpError,
+    Malformed,
+    RateLimited,
+    ServerFailed,
+    Shifted,
+    TimedOut,
+    WallError,
+    failure_of,
+)
+from drybill.transport.limits import Gate, Limits
+from drybill.transport.paging import Ask, Page, Paging, Single, at
+from drybill.transport.progress import Progress, current
+from drybill.transport.wall import Operation, Wall
+
+T = TypeVar("T")
+_ENCODE = msgspec.json.Encoder(decimal_format="number")
+_LONGEST_WAIT = 120.0  # seconds of Retry-After that are waited for; longer is an error
+Transient = Callable[[HttpError], bool]
+
+
+class Answer:
+    """A 2xx answer. Secrets that the server repeats are taken out of it before anyone sees it."""
+
+    def __init__(self, response: httpx.Response, body: bytes) -> None:
+        self.request, self.headers, self.body = response.request, response.headers, body
+
+    def decode(self, kind: type[T]) -> T:
+        """The body as `kind`, numbers as Decimal from their text. Raises Malformed."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.ValidationError as error:
+            raise Malformed(self.request, f"another answer than documented: {error}") from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            raise Broken(self.request, self._what()) from None
+
+    def _what(self) -> str:
+        kind = self.headers.get("content-type", "").partition(";")[0]
+        if "json" in kind and self.body:
+            return "an answer that is JSON only in part: it was cut off"
+        return f"an answer that is not JSON ({kind or 'no content type'})"
+
+
+class Client:
+    """A connection to one host. To be used inside `async with client.open()`."""
+
+    def __init__(
+        self,
+        source: str,
+        base: str,
+        reads: tuple[Operation, ...],
+        *,
+        writes: tuple[Operation, ...] = (),
+        auth: Callable[[], httpx.Auth] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limits: Limits = Limits(),
+        transient: Transient = lambda error: True,
+    ) -> None:
+        """`auth` is called when the client opens: only then are secrets fetched.
+
+        `reads` and `writes` are all that the wall lets through; `transient` may say of a 5xx that
+        another attempt is of no use. `source` is the mapping's name for people.
+        """
+        self.source, self.base = source, httpx.URL(base.rstrip("/"))
+        self._reads, self._writes = reads, writes
+        self._auth, self._headers = auth, dict(headers or {})
+        self._limits, self._transient = limits, transient
+        self._http: httpx.AsyncClient | None = None
+        self._gate: Gate | None = None
+        self._progress: Progress = current()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Raises InputError where a secret is missing."""
+        offline = cassette.replaying()
+        auth = None if offline or self._auth is None else self._auth()
+        inner = httpx.AsyncHTTPTransport(
+            verify=ssl.create_default_context() if self.base.scheme == "http" else _trusted(),
+            proxy=_proxy(self.base),
+            limits=httpx.Limits(max_connections=self._limits.at_once),
+        )
+        self._progress = current()
+        self._gate = Gate(self._limits, self.source, self._progress)
+        client = httpx.AsyncClient(
+            transport=Wall(inner, self.base, self._reads + self._writes),
+            auth=auth,
+            headers={"User-Agent": f"drybill/{__version__}", **self._headers},
+            timeout=httpx.Timeout(self._limits.timeout, connect=15.0),
+            follow_redirects=False,
+        )
+        async with client:
+            self._http = client
+            try:
+                yield
+            finally:
+                self._http = self._gate = None
+
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One read, with retries. Raises HttpError."""
+        import stamina
+
+        _silence_stamina()
+        hook = _Backoff(self._transient, self._progress, self.source)
+        attempts = stamina.retry_context(
+            on=hook,
+            attempts=self._limits.attempts,
+            timeout=self._limits.deadline,
+            wait_initial=self._limits.wait,
+            wait_max=30.0,
+            wait_jitter=self._limits.wait,
+        )
+        async for attempt in attempts:
+            with attempt:
+                answer = await self._send("GET", path, params, headers, None)
+                answer.decode(msgspec.Raw)  # half a body is worth another attempt
+                return answer
+        raise AssertionError("stamina raises the last error")
+
+    async def write(self, method: str, path: str, body: object) -> Answer:
+        """One write, sent once and never again by itself. Raises HttpError."""
+        return await self._send(method, path, None, None, _ENCODE.encode(body))
+
+    async def rows(
+        self,
+        path: str,
+        kind: type[T],
+        paging: Paging = Single(),
+        *,
+        rows_at: str = "",
+        params: Mapping[str, str] | None = None,
+        id_of: Callable[[T], str],
+        what: str = "pages",
+    ) -> list[T]:
+        """All rows of a listing, page after page.
+
+        `rows_at` is the key under which the body holds them; empty: it is the list itself. A body
+        without that key holds none. Where pages do not fit together (an id twice, another total
+        than declared), the listing is read once more, and after that given up.
+
+        Raises:
+            HttpError: a page cannot be read, or the pages do not fit together.
+        """
+        async with _deadline(self._limits.deadline, self.base, path):
+            try:
+                return await self._rows(path, kind, paging, rows_at, params, id_of, what)
+            except Shifted:
+                return await self._rows(path, kind, paging, rows_at, params, id_of, what)
+
+    async def _rows(
+        self,
+        path: str,
+        kind: type[T],
+        paging: Paging,
+        rows_at: str,
+        params: Mapping[str, str] | None,
+        id_of: Callable[[T], str],
+        what: str,
+    ) -> list[T]:
+        found: list[T] = []
+        seen: set[str] = set()
+        asked: list[Ask] = []
+        ask: Ask | None = paging.first()
+        declared: object = None
+        while ask is not None:
+            answer = await self.get(path, {**(params or {}), **ask.params}, ask.headers)
+            if ask in asked:
+                raise Malformed(answer.request, "its pages lead back to one that was read")
+            if len(asked) >= self._limits.pages:
+                raise Malformed(answer.request, f"more than {self._limits.pages} pages")
+            asked.append(ask)
+            body: Any = None
+            if rows_at:
+                parts = answer.decode(dict[str, msgspec.Raw])
+                rows = _decode(answer, parts.pop(rows_at, msgspec.Raw(b"[]")), list[kind])  # type: ignore[valid-type]
+                body = {key: msgspec.json.decode(raw) for key, raw in parts.items()}
+            else:
+                rows = answer.decode(list[kind])  # type: ignore[valid-type]
+            last = ""
+            for row in rows:
+                last = id_of(row)
+                if last in seen:
+                    raise Shifted(answer.request, f"{last} came twice: rows moved while reading")
+                seen.add(last)
+            found += rows
+            total = at(body, paging.total) if paging.total else None
+            if declared is not None and total is not None and total != declared:
+                raise Shifted(answer.request, f"it declared {declared} rows, then {total}")
+            declared = total if total is not None else declared
+            page = Page(ask, body, answer.headers, len(rows), len(found), last, len(asked) - 1)
+            pages = at(body, getattr(paging, "pages", ())) if body else None
+            self._progress.done(
+                self.source, what, len(asked), pages if isinstance(pages, int) else None
+            )
+            try:
+                ask = paging.after(page)
+            except ValueError:
+                raise Malformed(answer.request, "it names a next page that is no URL") from None
+            if ask is None and isinstance(declared, int) and declared != len(found):
+                raise Shifted(answer.request, f"it declared {declared} rows and gave {len(found)}")
+        return found
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        content: bytes | None,
+    ) -> Answer:
+        if self._http is None or self._gate is None:
+            raise RuntimeError("this client is not open")
+        extra = {"Content-Type": "application/json"} if content is not None else {}
+        request = self._http.build_request(
+            method,
+            self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode()),
+            params=dict(params) if params else None,
+            headers={**extra, **(headers or {})},
+            content=content,
+        )
+        async with self._gate.passing():
+            try:
+                response = await self._http.send(request)
+            except (WallError, HttpError):
+                raise
+            except httpx.TimeoutException:
+                raise TimedOut(request, "no answer in time") from None
+            except httpx.DecodingError:
+                raise Malformed(request, "a body that cannot be unpacked") from None
+            except (httpx.TransportError, ssl.SSLError) as error:
+                raise Disconnected(request, _broken(error)) from None
+            except Exception as error:
+                if cassette.not_recorded(error):
+                    raise Disconnected(request, "the recording does not hold it") from None
+                raise
+        for value in response.cookies.values():
+            secrets.keep(value)
+        failure = failure_of(response)
+        if failure is not None:
+            raise failure
+        return Answer(response, secrets.redacted_body(response.content))
+
+
+@cache
+def _silence_stamina() -> None:
+    """Waits are told by `Progress`; stamina would log them to stderr, too."""
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks([])
+
+
+class _Backoff:
+    """Which failures of a read are worth another attempt, and after how many seconds."""
+
+    def __init__(self, transient: Transient, progress: Progress, source: str) -> None:
+        self._transient, self._progress, self._source = transient, progress, source
+
+    def __call__(self, error: Exception) -> bool | float:
+        again = self._again(error)
+        if again is not False and cassette.replaying():
+            return 0.0
+        if again is not False:
+            self._progress.waiting(self._source, "another attempt")
+        return again
+
+    def _again(self, error: Exception) -> bool | float:
+        if isinstance(error, RateLimited | ServerFailed):
+            if isinstance(error, ServerFailed) and not self._transient(error):
+                return False
+            if error.retry_after is not None:
+                return error.retry_after if error.retry_after <= _LONGEST_WAIT else False
+            return True
+        return isinstance(error, TimedOut | Disconnected | Broken)
+
+
+def _decode(answer: Answer, raw: msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise Malformed(answer.request, f"another answer than documented: {error}") from None
+
+
+def _broken(error: Exception) -> str:
+    """What an exchange broke on, without the addresses that its text may hold."""
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the answer was cut off"
+    if isinstance(error, httpx.ConnectError):
+        text = str(error)
+        return "its certificate is not trusted" if "CERTIFICATE" in text else "no connection"
+    return f"the connection broke ({type(error).__name__})"
+
+
+def _trusted() -> ssl.SSLContext:
+    """The machine's own authorities; SSL_CERT_FILE and SSL_CERT_DIR name others."""
+    return httpx.create_ssl_context()
+
+
+def _proxy(base: httpx.URL) -> str | None:
+    """HTTPS_PROXY and its like, unless NO_PROXY names the host."""
+    if proxy_bypass(base.host):
+        return None
+    return getproxies().get(base.scheme) or getproxies().get("all")
+
+
+@asynccontextmanager
+async def _deadline(seconds: float, base: httpx.URL, path: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        request = httpx.Request("GET", f"{base}{path}")
+        raise TimedOut(request, f"not read to its end within {seconds:g} seconds") from None
+
+
+def checked_base(url: str, setting: str) -> str:
+    """A base URL: https, or plain http on loopback. Raises ValueError with a sentence."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"`{setting}` must be a URL such as https://api.example.com")
+    if parts.username or parts.password:
+        raise ValueError(f"`{setting}` must hold no user or password")
+    if parts.query or parts.fragment:
+        raise ValueError(f"`{setting}` must hold no query")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError(f"`{setting}` must begin with https://: plain http is for loopback only")
+    return url.rstrip("/")

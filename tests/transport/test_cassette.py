@@ -1,0 +1,102 @@
+"""A recording holds what was read and no secret, and answers for the network afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from wire import ANY_READ, run
+
+from drybill import secrets
+from drybill.errors import InputError
+from drybill.transport import cassette
+from drybill.transport.auth import TokenCall
+from drybill.transport.client import Client
+from drybill.transport.errors import Disconnected
+from drybill.transport.wall import Operation
+
+CANARIES = ("canary-secret-1", "canary-token-2", "canary-cookie-3")
+READS = (*ANY_READ, Operation("POST", r"/v1/token"))
+
+
+@pytest.fixture
+def talkative(loopback: Any) -> Any:
+    """A server that repeats every secret that it was told."""
+
+    def handler(method: str, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        if method == "POST":
+            return 200, {}, {"access_token": CANARIES[1], "expires_in": 600}
+        said = {"path": path, "you": headers.get("Authorization"), "secret": CANARIES[0]}
+        return 200, {"Set-Cookie": f"session={CANARIES[2]}", "X-Echo": CANARIES[1]}, said
+
+    return loopback(handler)
+
+
+def read(base: str) -> Any:
+    inside = Client("test", base, READS, auth=lambda: _local(base))
+
+    async def both(c: Client) -> Any:
+        one = (await c.get("/x", {"q": "1"})).decode(dict[str, Any])
+        return [one, (await c.get("/x", {"q": CANARIES[0]})).decode(dict[str, Any])]
+
+    return run(inside, both)
+
+
+def _local(base: str) -> TokenCall:
+    return TokenCall(httpx.URL(f"{base}/token"), {"client_secret": CANARIES[0]}, ("client_secret",))
+
+
+def test_a_recording_answers_for_the_network_and_holds_no_secret(
+    talkative: Any, tmp_path: Path
+) -> None:
+    tape, facts = tmp_path / "tape.json", {"as_of": "2026-11-25"}
+    with cassette.record(tape, facts):
+        said = read(talkative.base)
+    text = tape.read_text("utf-8")
+    assert not [canary for canary in CANARIES if canary in text]
+    assert "authorization" not in text.lower()
+    assert tape.stat().st_mode & 0o777 == 0o600
+    assert not [canary for canary in CANARIES if canary in json.dumps(said)]
+    talkative.close()
+    secrets._known.clear()  # another machine knows none of them
+    with cassette.replay(tape) as found:
+        assert found == facts
+
+
+def test_what_was_not_recorded_is_not_asked(talkative: Any, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.json"
+    with cassette.record(tape, {}):
+        read(talkative.base)
+    inside = Client("test", talkative.base, READS)
+    with cassette.replay(tape), pytest.raises(Disconnected, match="recording does not hold it"):
+        run(inside, lambda c: c.get("/y"))
+
+
+def test_the_same_comes_back_without_keys(talkative: Any, tmp_path: Path) -> None:
+    tape = tmp_path / "tape.json"
+    with cassette.record(tape, {}):
+        first = read(talkative.base)
+    talkative.close()
+    with cassette.replay(tape):
+        assert cassette.replaying()
+        assert read(talkative.base) == first
+    assert not cassette.replaying()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"schema": "drybill.recording/9"}', "\x00", '{"schema": 1']
+)
+def test_a_file_that_is_none_is_a_mistake(tmp_path: Path, content: str) -> None:
+    tape = tmp_path / "tape.json"
+    tape.write_text(content, "utf-8")
+    with pytest.raises(InputError, match="recording"), cassette.replay(tape):
+        pass
+
+
+def test_a_recording_that_cannot_be_written_is_a_mistake(talkative: Any, tmp_path: Path) -> None:
+    tape = tmp_path / "no" / "tape.json"
+    with pytest.raises(InputError, match="cannot be written"), cassette.record(tape, {}):
+        read(talkative.base)
