@@ -268,3 +268,19 @@ def test_without_a_terminal_the_table_says_that_it_is_confirmed(desk: Desk) -> N
     assert "APPLY, 4 lines to be written now" in said.out
     assert "Confirmed by --plan. 4 lines will be written" in said.out
     assert "Nothing is written yet" not in said.out
+
+
+def test_a_part_of_a_plan_speaks_of_its_own_lines_only(desk: Desk) -> None:
+    row = desk.rows()["L1"]["row"]
+    said = drybill("diff", desk.mapping, *AS_OF, "--only", row)
+    assert "the plan can write it: 1 row, 12.00 USD" in said.out
+    assert "1 line can be written (+12.00 USD)" in said.out
+
+
+def test_what_is_written_says_which_leak_it_leaves_behind(tmp_path: Path) -> None:
+    """A PSA without a history shows the new quantity as if it had always been billed."""
+    usage = "customer_id,sku,quantity,since\nc,seat,13,2026-10-01\nd,seat,9,2026-10-01\n"
+    desk = Desk(tmp_path, MAPPING, **{**FILES, "v": usage})
+    said = drybill("diff", desk.mapping, *AS_OF, "--apply", typed="2\n")
+    assert said.code == Exit.DONE, said.err
+    assert "stay as they were billed: +24.00 and -24.00 USD (leak) is yours" in said.err

@@ -264,3 +264,18 @@ def test_a_plan_is_written_to_the_psa_that_it_was_made_for(desk: Desk) -> None:
     lines.unlink()
     lines.symlink_to(first)
     assert desk.apply(plan).code == Exit.DONE
+
+
+def test_a_saved_plan_says_its_digest_and_a_shown_one_how_to_apply_it(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    file = desk.folder / "plan.json"
+    said = drybill("diff", desk.mapping, "--save", str(file))
+    digest = json.loads(file.read_text("utf-8"))["digest"]
+    assert f"saved plan {digest} to {file}" in said.err
+    elsewhere()
+    shown = drybill("diff", desk.mapping, "--plan", str(file), "--trust", digest).out
+    assert f"drybill diff --plan {file} --trust {digest} --apply" in " ".join(shown.split())
+    other = drybill("diff", desk.mapping, "--plan", str(file), "--trust", "0" * 64)
+    assert other.code == Exit.REFUSED
+    assert f"--trust names 000000000000, the file holds plan {digest[:12]}" in other.err

@@ -363,14 +363,77 @@ def test_a_line_on_the_wrong_agreement_that_is_in_step_keeps_its_leak(tmp_path: 
     assert (row.bucket, row.reasons[0].code, row.leak) == ("blocked", "WRONG_AGREEMENT", 66)
 
 
-@pytest.mark.parametrize(("quantity", "leaks"), [(15, [220, 0]), (18, [220, 66])])
-def test_every_line_of_a_product_has_its_own_leak(
-    tmp_path: Path, quantity: int, leaks: list[int]
+@pytest.mark.parametrize(("quantity", "leak"), [(15, 220), (18, 286)])
+def test_the_lines_of_a_product_have_one_leak_together(
+    tmp_path: Path, quantity: int, leak: int
 ) -> None:
-    """The leak of all together does not depend on which line moves, or whether one does."""
+    """It does not depend on which line moves, or whether one does."""
     lines = f"{HEAD},effective_date\nL1,A,SEAT,10,22,2026-12-01\nL2,A,SEAT,5,22,"
     flexible = '[[lines]]\nclient = 250\nproduct = "SEAT"\nline = "L2"\n'
     v = f"customer_id,sku,quantity,since\nc,seat,{quantity},2026-11-01"
     run = bill(tmp_path, SEAT + flexible, lines=lines, v=v)
-    rows = {row.line_id: row for invoice in run.invoices for row in invoice.rows}
-    assert [rows["L1"].leak, rows["L2"].leak] == leaks
+    assert {row.leak for invoice in run.invoices for row in invoice.rows} == {None, leak}
+
+
+DATED = f"{HEAD},effective_date,cancelled_date"
+TEN = "L1,A,SEAT,10,10,,2026-11-01"
+SPLIT = "L2,A,SEAT,4,10,2026-11-01,\nL3,A,SEAT,5,10,2026-11-01,"
+FLEX_3 = SEAT + '[[lines]]\nclient = 250\nproduct = "SEAT"\nline = "L3"\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "lines", "quantity", "since", "leak"),
+    [
+        # October 12 - 10, November 12 - 9, at 10.00
+        (SEAT, f"{TEN}\n{SPLIT}", 12, "2026-10-01", 50),
+        (FLEX_3, f"{TEN}\n{SPLIT}", 12, "2026-10-01", 50),
+        # nothing was billed in October
+        (SEAT, SPLIT, 12, "2026-10-01", 150),
+        # nine lines became four and five: never out of step
+        (SEAT, f"{TEN.replace('10,10', '9,10')}\n{SPLIT}", 9, "2026-10-01", 0),
+        # one day lies between the old line and its successors: October 12 - 10
+        (SEAT, f"{TEN.replace('11-01', '10-31')}\n{SPLIT}", 12, "2026-10-01", 50),
+        # surplus: October 8 - 10, November 8 - 9
+        (FLEX_3, f"{TEN}\n{SPLIT}", 8, "2026-10-01", -30),
+        (FLEX_3, f"L0,A,SEAT,,10,,2026-10-05\n{SPLIT}", 12, "2026-10-01", None),
+        (FLEX_3, f"L0,A,SEAT,,10,,2026-10-05\n{SPLIT}", 12, "2026-11-01", 30),
+    ],
+)
+def test_a_leak_counts_what_all_lines_billed_then(
+    tmp_path: Path, toml: str, lines: str, quantity: int, since: str, leak: int | None
+) -> None:
+    v = f"customer_id,sku,quantity,since\nc,seat,{quantity},{since}"
+    run = bill(tmp_path, toml, lines=f"{DATED}\n{lines}", v=v)
+    rows = [row for invoice in run.invoices for row in invoice.rows]
+    assert [row.leak for row in rows] == [None] * (len(rows) - 1) + [leak]
+    unknown = "LEAK_UNKNOWN" in {reason.code for reason in rows[-1].reasons}
+    assert unknown is (leak is None)
+
+
+ELSEWHERE = """\
+agreement_id,company_id,currency,cycle,prorate,next_period_start
+A,250,USD,monthly,true,2026-12-01
+B,250,USD,{},{},{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("cycle", "prorate", "next_start", "since", "leak"),
+    [
+        ("monthly", "true", "2026-12-01", "2026-10-10", Decimal("34.19")),
+        ("monthly", "false", "2026-12-01", "2026-10-10", None),  # B billed all of October
+        ("monthly", "false", "2026-12-01", "2026-11-01", 20),
+        ("quarterly", "false", "2027-01-01", "2026-11-01", None),  # and here all of the quarter
+        ("one_time", "false", "2026-12-01", "2026-11-01", None),
+    ],
+)
+def test_a_line_elsewhere_billed_for_whole_periods_where_its_agreement_does_not_prorate(
+    tmp_path: Path, cycle: str, prorate: str, next_start: str, since: str, leak: Decimal | None
+) -> None:
+    lines = f"{DATED}\nL1,B,SEAT,10,10,,2026-10-05\nL2,A,SEAT,10,10,2026-10-05,"
+    named = SEAT + '[[clients]]\nid = 250\nvendors = { v = "c" }\nagreement = "A"\n'
+    agreements = ELSEWHERE.format(cycle, prorate, next_start)
+    v = f"customer_id,sku,quantity,since\nc,seat,12,{since}"
+    run = bill(tmp_path, named, agreements=agreements, lines=lines, v=v, clients="id\n")
+    (row,) = [row for invoice in run.invoices for row in invoice.rows if row.line_id == "L2"]
+    assert row.leak == leak

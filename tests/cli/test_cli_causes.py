@@ -85,3 +85,14 @@ def test_a_filter_shows_the_quiet_rows_that_it_names(tmp_path: Path) -> None:
     assert set(table.rows()) == {"F", "L"}
     assert set(table.rows("--bucket", "fixed")) == {"F"}
     assert set(table.rows("--product", "SEAT")) == {"L"}
+
+
+def test_a_code_that_no_row_has_is_a_question_of_spelling(tmp_path: Path) -> None:
+    toml = '[products.VISIO]\nfrom = [{ vendor = "v", sku = "VISIO2" }]\n'
+    lines = "line_id,agreement_id,product,quantity,unit_price\nL,A,VISIO,5,4"
+    v = "customer_id,sku,quantity\nc,VISIO-2,5"
+    desk = Desk(tmp_path, toml, lines=lines, v=v)
+    said = drybill("diff", desk.mapping, *AS_OF).out
+    assert "`VISIO2` is in no row of v: 1 row" in said
+    assert 'a similar one is "VISIO-2"' in said
+    assert "20 hours" not in said

@@ -376,3 +376,24 @@ def test_a_quiet_row_is_explained_on_its_own_invoice(tmp_path: Path) -> None:
     row = desk.rows()["p"]["row"]
     said = drybill("explain", row)
     assert "invoice 1 Dec 2026 for 1-31 Dec 2026" in " ".join(said.out.split()), said.err
+
+
+def test_a_filter_leaves_the_totals_whole_and_says_so(desk: Desk) -> None:
+    words = ["diff", desk.mapping, *AS_OF]
+    assert "Totals of the next invoices\n" in drybill(*words).out
+    filtered = drybill(*words, "--bucket", "blocked").out
+    assert "Totals of the next invoices, whatever the filter hides\n" in filtered
+
+
+def test_a_workbook_is_no_text_to_show(tmp_path: Path) -> None:
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(tmp_path / "v.xlsx")
+    sheet = book.add_worksheet()
+    sheet.write_string(0, 0, "Usage report")
+    book.close()
+    toml = '[vendors.x]\nkind = "files"\nusage = "v.xlsx"\n'
+    said = drybill("diff", Desk(tmp_path, toml).mapping, *AS_OF)
+    assert said.code == Exit.USAGE
+    assert "v.xlsx" in said.err
+    assert "PK" not in said.err

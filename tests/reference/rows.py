@@ -283,9 +283,17 @@ def rows_of_wrong(
             row.bucket, row.code = "unknown", "ABSENT_ONCE"
         elif count.value == own:
             row.bucket, row.code = "unchanged", ""
-    for row, slot in zip(rows, slots, strict=True):
-        if row.bucket == "unchanged" and row.quantity is not None and row.price is not None:
-            row.leak = leak_of(agreement, row.product, slot, row.quantity, count.since, row.price)
+    if rows and rows[-1].bucket == "unchanged" and rows[-1].price is not None:
+        last = rows[-1]
+        assert last.quantity is not None
+        last.leak = leak_of(
+            agreement,
+            last.product,
+            slots[-1],
+            last.quantity,
+            count.since,
+            last.price or Fraction(0),
+        )
     others = [still(a, slot, "blocked", "WRONG_AGREEMENT") for a, slot in elsewhere]
     every = [*slots, *(slot for _, slot in elsewhere)]
     if all(slot[-1].quantity is not None for slot in every[:-1]):
@@ -333,12 +341,11 @@ def rows_of_lines(
             row.bucket, row.code = "unknown", "ABSENT_ONCE"
         return rows
     if count.value == billed:
-        for row, slot in zip(rows, slots, strict=True):
-            assert row.quantity is not None
-            if slot[-1].price is not None:
-                row.leak = leak_of(
-                    agreement, row.product, slot, row.quantity, count.since, slot[-1].price
-                )
+        last, slot = rows[-1], slots[-1]
+        if slot[-1].price is not None and last.quantity is not None:
+            last.leak = leak_of(
+                agreement, last.product, slot, last.quantity, count.since, slot[-1].price
+            )
         return rows
     flexible = {
         str(entry["line"])
@@ -355,11 +362,6 @@ def rows_of_lines(
         wanted = (rows[at].quantity or Fraction(0)) + count.value - billed
         if wanted >= 0:
             compare(world, client, product, rows[at], slots[at], count, wanted)
-            for row, slot in zip(rows, slots, strict=True):
-                if row is not rows[at] and row.quantity is not None and slot[-1].price is not None:
-                    row.leak = leak_of(
-                        agreement, row.product, slot, row.quantity, count.since, slot[-1].price
-                    )
             return rows
     for row in rows:
         row.bucket, row.code = "blocked", "AMBIGUOUS_LINES"

@@ -174,6 +174,7 @@ def read_agreements(files: Files) -> dict[str, Agreement]:
 
 
 Slot = list[Line]
+Billed = tuple[Line, date, date]
 
 
 def slots_of(agreement: Agreement, product: str, n: int = 0) -> list[Slot]:
@@ -247,24 +248,24 @@ def pieces(
     agreement: Agreement, product: str, slot: Slot, start: date, end: date, wanted: Fraction
 ) -> Iterator[tuple[date, date, Fraction | None]]:
     """Stretches of an invoiced period with the units missing there; None: nobody knows."""
-    included = slot[-1].included if slot else Fraction(0)
-    target = max(wanted - included, Fraction(0))
-    own, foreign = billed_before(agreement, product, slot)
+    target = slot[-1].billed(wanted) if slot else wanted
+    for other in slots_of(agreement, product):
+        if not slot or other[-1] is not slot[-1]:
+            target += other[-1].billed(other[-1].quantity or Fraction(0))
+    own, foreign = billed_before(agreement, product)
     if not agreement.prorate:
         start = max(agreement.first or date.min, start_of_period(agreement, end))
     own = [x for x in own if x.first < end and x.until > start]
-    foreign = [x for x in foreign if x.first < end and x.until > start]
+    foreign = [x for x in foreign if x[1] < end and x[2] > start]
     if not agreement.prorate:
         last = [x for x in own if not any(y.first == x.until for y in own)]
         yield start, end, None if foreign else missing_units(target, last)
         return
-    both = own + foreign
-    cuts = sorted({start, end} | {d for x in both for d in (x.first, x.until) if start < d < end})
-    whole = sorted({start, end} | {d for x in own for d in (x.first, x.until) if start < d < end})
-    if any(x.first <= first < x.until for first in cuts[:-1] for x in foreign):
+    if foreign:
         yield start, end, None
         return
-    for first, until in pairwise(whole):
+    cuts = sorted({start, end} | {d for x in own for d in (x.first, x.until) if start < d < end})
+    for first, until in pairwise(cuts):
         yield first, until, missing_units(target, [x for x in own if x.first <= first < x.until])
 
 
@@ -283,35 +284,38 @@ def missing_units(target: Fraction, lines: list[Line]) -> Fraction | None:
     return target
 
 
-def billed_before(agreement: Agreement, product: str, slot: Slot) -> tuple[list[Line], list[Line]]:
-    """Lines whose units were this slot's, and lines of the product that might have been anybody's.
-
-    The only slot of today has everything that its agreement ever billed of the product.
-    """
-    ever = [line for line in agreement.lines if line.product == product and line.first < line.until]
-    own = ever
-    if len(slots_of(agreement, product)) > 1:
-        own = chain_of(agreement, slot)
-    gone = [line for line in ever if line.until <= agreement.begin(0) and line not in own]
-    gone += [
-        line
+def billed_before(agreement: Agreement, product: str) -> tuple[list[Line], list[Billed]]:
+    """All lines that the agreement ever had of the product, and those of the company elsewhere,
+    each with the days that it billed: anybody's units."""
+    own = [line for line in agreement.lines if line.product == product and line.first < line.until]
+    gone = [
+        (line, *billed_days(other, line))
         for other in agreement.others
         for line in other.lines
-        if line.product == product and line.quantity != 0
+        if line.product == product and line.quantity != 0 and line.first < line.until
     ]
     return own, gone
 
 
-def chain_of(agreement: Agreement, slot: Slot) -> list[Line]:
-    """The slot with its earlier segments, ended before the projected period."""
-    chain = list(slot)
-    while chain:
-        before = [
-            line
-            for line in agreement.lines
-            if line.product == chain[0].product and line.until == chain[0].first
-        ]
-        if not before:
-            break
-        chain.insert(0, before[0])
-    return chain
+def billed_days(agreement: Agreement, line: Line) -> tuple[date, date]:
+    """Without proration a line of one day bills a whole period; one-time ones have no periods."""
+    ends = agreement.last + timedelta(days=1) if agreement.last else date.max
+    if agreement.prorate:
+        return line.first, line.until
+    if agreement.cycle == "one_time":
+        return line.first, ends
+    first, until = line.first, line.until
+    if first > (agreement.first or date.min):
+        first = max(whole(agreement, first)[0], agreement.first or date.min)
+    if until < ends:
+        until = min(whole(agreement, until - timedelta(days=1))[1], ends)
+    return first, until
+
+
+def whole(agreement: Agreement, inside: date) -> tuple[date, date]:
+    n = 0
+    while agreement.begin(n) > inside:
+        n -= 1
+    while agreement.begin(n + 1) <= inside:
+        n += 1
+    return agreement.begin(n), agreement.begin(n + 1)

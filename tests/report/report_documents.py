@@ -146,6 +146,7 @@ def totals_of(invoices: list[PlannedInvoice]) -> tuple[Totals, ...]:
                 over_billed=sum((m for m in moves if m < 0), zero),
                 held_up=sum((m for m in wanted if m > 0), zero),
                 held_down=sum((m for m in wanted if m < 0), zero),
+                held_unknown=sum(1 for r in rows if r.bucket is Bucket.BLOCKED and not r.wanted),
                 accepted_up=sum((max(r.accepted_difference or D(0), zero) for r in rows), zero),
                 accepted_down=sum((min(r.accepted_difference or D(0), zero) for r in rows), zero),
                 leak_up=sum((m for m in leaks if m > 0), zero),

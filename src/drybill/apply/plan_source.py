@@ -119,6 +119,9 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
     except InputError:
         if trust == digest:
             return FoundPlan(plan, digest, canonical, created, "", {})
+        if trust is not None:
+            said = f"--trust names {trust[:12]}, the file holds plan {digest[:12]}"
+            raise RefusedError([Problem("plan-foreign", place, said)]) from None
         summary = "no run of this machine's journal made this plan"
         fix = f"check where it comes from; then: --trust {digest}"
         raise RefusedError([Problem("plan-foreign", place, summary, fix)]) from None

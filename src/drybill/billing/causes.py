@@ -93,6 +93,8 @@ def _key_of_row(row: Row) -> tuple[str, ...] | None:
         return None
     name = row.product_key or row.product
     if row.bucket.differs:
+        if row.held_by == "NOT_SELECTED":
+            return None  # nothing to fix
         if row.held_by == "SWITCH_OFF":
             return row.held_by, row.change or ""
         return (row.held_by,) if row.held_by else ("WRITABLE",)
@@ -103,6 +105,8 @@ def _key_of_row(row: Row) -> tuple[str, ...] | None:
     code, about = reason.code, reason.about
     if code in _OF_SOURCE:
         return code, reason.detail
+    if code == "ABSENT_ONCE" and (misspelt := _named("SKU_IN_NO_ROW", row)):
+        return (misspelt.code, misspelt.detail)
     if code in _OF_VENDOR:
         return (code, *about[:1]) if about else (code, name)
     if code in _OF_CUSTOMER:
@@ -114,6 +118,10 @@ def _key_of_row(row: Row) -> tuple[str, ...] | None:
     if code in _OF_LINE:
         return code, row.agreement_id, name
     return (code, name, row.currency) if code == "PRICE_UNKNOWN" else (code, name)
+
+
+def _named(code: str, row: Row) -> Reason | None:
+    return next((reason for reason in row.reasons if reason.code == code), None)
 
 
 def _key_of_use(use: UnmappedUsage) -> tuple[str, ...]:

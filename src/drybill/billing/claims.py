@@ -46,6 +46,7 @@ class Claims(Struct):
     uses: dict[UseKey, Use] = new_field(default_factory=dict)
     strays: list[tuple[UsageRecord, Reason]] = new_field(default_factory=list)
     zero: set[tuple[str, str, str]] = new_field(default_factory=set)  # (vendor, customer, SKU)
+    codes: dict[tuple[str, str], set[str]] = new_field(default_factory=dict)  # by (vendor, field)
 
 
 _Fitting = tuple[tuple[str, VendorKey], ...]  # (product key, `from` entry)
@@ -82,6 +83,7 @@ def claim(policy: Policy, records: Iterable[UsageRecord]) -> Claims:
             if len(fitting) > 1:
                 names = ", ".join(sorted({name for name, _ in fitting}))
                 use.contest(Reason("CLAIMED_TWICE", f"{record.sku}: {names}"))
+    claims.codes = entries.codes
     if claims.strays:
         _contest_by_looks(policy, claims)
     return claims
@@ -141,6 +143,7 @@ class _Entries:
                 code = (source.vendor, source.field, source.code)
                 self._codes.setdefault(code, []).append((product.key, source))
         self._found: dict[tuple[str | None, ...], _Fitting] = {}
+        self.codes: dict[tuple[str, str], set[str]] = {}  # all that were met, by (vendor, field)
 
     def of(self, record: UsageRecord) -> _Fitting:
         """The entries that this row answers: by SKU, vendor SKU or product id, term and kind.
@@ -153,6 +156,8 @@ class _Entries:
         )  # fmt: skip
         found = self._found.get(said)
         if found is None:
+            for field_name, code in _codes(record):
+                self.codes.setdefault((record.vendor, field_name), set()).add(code)
             coded = tuple(
                 (product_key, source)
                 for field_name, code in _codes(record)

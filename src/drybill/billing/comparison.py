@@ -358,7 +358,6 @@ class _Comparer:
             else:
                 row.bucket = Bucket.UNCHANGED
                 row.reasons = (Reason("IN_STEP"),)
-                _add_own_leak(row, contract, number, line)
             self.result.rows.append(row)
 
     def _unchanged(
@@ -371,7 +370,8 @@ class _Comparer:
             row = compared_row(contract, product, line, number)
             row.bucket = Bucket.UNCHANGED
             row.reasons = reasons
-            _add_own_leak(row, contract, number, line)
+            if line is lines[-1]:
+                _add_own_leak(row, contract, number, line)
             self.result.rows.append(row)
 
     def _unknown(self, contract: Contract, product: Product, number: Number) -> None:

@@ -96,6 +96,15 @@ def _vendor(group: Group) -> tuple[str, str]:
     return f"{vendor}: {_lower(group.code)}", meaning(group.code).fix
 
 
+def _sku_in_no_row(group: Group) -> tuple[str, str]:
+    reason = next(r for r in group.row.reasons if r.code == "SKU_IN_NO_ROW")
+    vendor, code, *similar = reason.about
+    fix = f"# in [products.{toml(group.product)}], the entry of {vendor} that says {toml(code)}"
+    if similar:
+        fix += f"; a similar one is {toml(similar[0])}"
+    return f"`{code}` is in no row of {vendor}", fix
+
+
 def _customer(group: Group) -> tuple[str, str]:
     vendor, customer = group.about[:2]
     return f"{vendor} customer {customer}: {_lower(group.code)}", meaning(group.code).fix
@@ -171,12 +180,12 @@ _SAID = {
     "CLIENT_NOT_WRITABLE": _client_not_writable,
     "USAGE_NOT_FINAL": _of_whole,
     "PSA_READ_ONLY": _of_whole,
-    "NOT_SELECTED": _of_whole,
     "SOURCE_INCOMPLETE": _source,
     "SOURCE_SHRUNK": _source,
     "SOURCE_NOT_ASKED": _source,
     "SOURCE_UNREACHABLE": _source,
     "ABSENT_ONCE": _vendor,
+    "SKU_IN_NO_ROW": _sku_in_no_row,
     "USAGE_PERIOD_MISMATCH": _vendor,
     "CUSTOMER_NOT_LISTED": _customer,
     "CUSTOMER_DENIED": _customer,

@@ -65,6 +65,7 @@ class Totals(Struct, frozen=True):
     over_billed: Decimal  # sum of the negative ones, a negative number
     held_up: Decimal  # what blocked rows wanted, more
     held_down: Decimal  # and less, a negative number
+    held_unknown: int  # blocked rows of which nobody knows what they wanted, in money
     accepted_up: Decimal  # what accepted rows would have been, more
     accepted_down: Decimal  # and less, a negative number
     leak_up: Decimal

@@ -166,6 +166,7 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
         unchecked
     ) = zero
     before = after = zero
+    held_unknown = 0
     for invoice in members:
         before = EXACT.add(before, invoice.before)
         after = EXACT.add(after, invoice.after)
@@ -178,7 +179,9 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
             elif difference < 0:
                 down = EXACT.add(down, difference)
             wanted = row.wanted.difference if row.wanted else None
-            if wanted is not None and row.bucket is Bucket.BLOCKED:
+            if row.bucket is Bucket.BLOCKED and wanted is None:
+                held_unknown += 1
+            elif wanted is not None and row.bucket is Bucket.BLOCKED:
                 if wanted > 0:
                     held_up = EXACT.add(held_up, wanted)
                 else:
@@ -205,6 +208,7 @@ def _total(currency: str, horizon: Horizon, members: Sequence[Invoice]) -> Total
         over_billed=down,
         held_up=held_up,
         held_down=held_down,
+        held_unknown=held_unknown,
         accepted_up=accepted_up,
         accepted_down=accepted_down,
         leak_up=leak_up,

@@ -3,56 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
 from msgspec import Struct
 
-from drybill.billing.agreement import Agreement, Segment
-from drybill.billing.matching import Chain, Contract, Line
+from drybill.billing.agreement import Agreement, Cycle, Segment
+from drybill.billing.matching import Chain, Contract
 from drybill.billing.money import EXACT
-from drybill.billing.period import Period, days_between, period_before
+from drybill.billing.period import Period, days_between, period_around, period_before
 from drybill.billing.projection import amount_for, billed_quantity, covering, in_force
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import LeakPiece
+
+_ONE_DAY = timedelta(days=1)
 
 
 class Past(Struct, frozen=True):
     """What may have billed a product of a client on the invoices before."""
 
-    own: tuple[Chain, ...]  # whose units count for the row
-    others: tuple[tuple[Agreement, Segment], ...]  # billed it too, nobody can say for which row
+    own: tuple[Chain, ...]  # all lines that the agreement ever had of it
+    others: tuple[tuple[Agreement, Segment], ...]  # of other agreements: nobody can say for what
 
     def unclear(self, part: Period) -> list[str]:
-        """The ids of other lines that billed the product on any of these days."""
+        """The ids of lines elsewhere that billed the product for any of these days."""
         return [
             segment.line_id
             for agreement, segment in self.others
-            if (running := in_force(agreement, part)) is not None and covering([segment], running)
+            if (billed := _billed_for(agreement, part)) is not None and covering([segment], billed)
         ]
 
 
-def past_of(contract: Contract, product_id: str, line: Line | None) -> Past:
-    """What billed this line's units before; without a line, what billed the product.
-
-    Lines of the product that ended belong to its only line of today. Beside several lines, and on
-    another agreement of the company, they may have been anybody's units.
-    """
-    agreement = contract.agreement
-    own = ((*line.earlier, *line.segments),) if line else ()
-    ended = contract.ended.get(product_id, ())
-    others = [
+def past_of(contract: Contract, product_id: str) -> Past:
+    """What billed the product before. Units that another agreement of the company billed may have
+    been anybody's: a line that moved, or a second one."""
+    today = ((*line.earlier, *line.segments) for line in contract.lines.get(product_id, ()))
+    others = (
         (other, segment)
         for other, segments in contract.company
-        if other is not agreement
+        if other is not contract.agreement
         for segment in segments
         if segment.product == product_id and segment.quantity != 0
-    ]
-    if len(contract.lines.get(product_id, ())) > 1:
-        others += [(agreement, segment) for chain in ended for segment in chain]
-        return Past(own, tuple(others))
-    return Past((*ended, *own), tuple(others))
+    )
+    return Past((*contract.ended.get(product_id, ()), *today), tuple(others))
+
+
+def _billed_for(agreement: Agreement, part: Period) -> Period | None:
+    """The days on which a line of another agreement must have run to bill any of `part`: without
+    proration, or once and for all, a line of one day bills a whole period."""
+    running = in_force(agreement, part)
+    if running is None or agreement.prorate:
+        return running
+    if agreement.cycle is Cycle.ONE_TIME:
+        return in_force(agreement, Period(date.min, part.end))
+    first = period_around(agreement, running.start).start
+    last = period_around(agreement, running.end - _ONE_DAY).end
+    return in_force(agreement, Period(first, last))
 
 
 def invoiced(agreement: Agreement, since: date) -> list[Period]:
@@ -71,22 +78,20 @@ def invoiced(agreement: Agreement, since: date) -> list[Period]:
 
 
 def leak_of(
-    wanted: Decimal,
+    target: Decimal,
     past: Past,
     agreement: Agreement,
     periods: Sequence[Period],
     since: date,
     unit_price: Decimal,
-    included: Decimal,
 ) -> list[LeakPiece] | tuple[str, ...]:
     """Money of periods already invoiced that no quantity change recovers, oldest stretch first.
 
-    Per invoiced period since `since`: the missing (or, negative, surplus) billed units x unit
-    price, by days where the agreement prorates, whole otherwise. The ids of lines instead, where
-    they keep anybody from saying what was billed then.
+    Per invoiced period since `since`: the missing (or, negative, surplus) units x unit price, by
+    days where the agreement prorates, whole otherwise. `target` are the billed units of all lines
+    of the product. The ids of lines instead, where they keep anybody from saying what was billed.
     """
     pieces: list[LeakPiece] = []
-    target = billed_quantity(wanted, included)
     for period in periods:
         running = in_force(agreement, period)
         if running is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 
 from msgspec import Struct
 
@@ -14,7 +15,15 @@ from drybill.billing.counting import Part, Sources, count, is_final
 from drybill.billing.matching import Contract
 from drybill.billing.money import EXACT
 from drybill.billing.period import Period, period_before
-from drybill.billing.policy import Client, Combine, Policy, Product, UsageBasis, UsageException
+from drybill.billing.policy import (
+    Client,
+    Combine,
+    Policy,
+    Product,
+    UsageBasis,
+    UsageException,
+    VendorKey,
+)
 from drybill.billing.quantity import UNKNOWN, ZERO, Quantity, plain
 from drybill.billing.row import Counted, Reason, Step
 from drybill.billing.rules import apply_exception, apply_rules, excluded_steps, in_effect
@@ -158,6 +167,8 @@ class Numbers:
             part = count(product, key, customers, rows, self.sources, period)
             parts.append(part)
             reasons += part.reasons
+            if part.absent and (unheard := self._unheard(key)):
+                reasons.append(unheard)
             number.usage += tuple(part.usage)
             number.excluded = EXACT.add(number.excluded, part.excluded)
             number.block = number.block or part.block
@@ -184,6 +195,15 @@ class Numbers:
         number.block = number.block or use.contested
         self._facts(parts, feeds, number)
         return parts
+
+    def _unheard(self, key: VendorKey) -> Reason | None:
+        """A code that no row of a vendor has that answered: misspelt, or gone for everybody."""
+        codes = self.claims.codes.get((key.vendor, key.field))
+        if not codes or key.code in codes:
+            return None
+        similar = get_close_matches(key.code, sorted(codes), 1)
+        detail = f"{key.vendor} {key.code}" + (f", similar: {similar[0]}" if similar else "")
+        return Reason("SKU_IN_NO_ROW", detail, (key.vendor, key.code, *similar))
 
     def _facts(self, parts: Sequence[Part], feeds: Sequence[Number], number: Number) -> None:
         """What the counted rows say beside their quantities."""

@@ -72,6 +72,16 @@ def period_before(agreement: Agreement, start: date) -> Period:
     return Period(shift(start, agreement.cycle, -1, anchor_day(agreement)), start)
 
 
+def period_around(agreement: Agreement, day: date) -> Period:
+    """The whole period that a day lies in, counted from the next one to be invoiced."""
+    period = period_from(agreement, agreement.next_period_start)
+    while day < period.start:
+        period = period_before(agreement, period.start)
+    while day >= period.end:
+        period = period_from(agreement, period.end)
+    return period
+
+
 def invoice_date(agreement: Agreement, period: Period) -> date:
     """In advance the first day of the period, in arrears the day after its last."""
     return period.start if agreement.timing is Timing.ADVANCE else period.end

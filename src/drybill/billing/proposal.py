@@ -13,7 +13,7 @@ from drybill.billing.matching import Contract, Line
 from drybill.billing.money import EXACT, round_money
 from drybill.billing.number import Number
 from drybill.billing.policy import Product
-from drybill.billing.projection import project, total
+from drybill.billing.projection import billed_quantity, project, total
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row, Wanted, row_id
 
@@ -163,20 +163,28 @@ def add_leak(
     line: Line | None,
     priced: Segment,
 ) -> None:
-    """What periods already invoiced missed, where a vendor says since when; priced as `priced`."""
+    """What periods already invoiced missed of the product, where a vendor says since when.
+
+    All lines of the product count together, `line` (None: the one to create) with `wanted` units;
+    the one row that says it is that of the line that moves, at the price of `priced`.
+    """
     if number.since is None or priced.unit_price is None:
         return
+    target = billed_quantity(wanted, priced.included)
+    for other in contract.lines.get(row.product, ()):
+        if other is not line and other.last.quantity is not UNKNOWN:
+            units = billed_quantity(other.last.quantity, other.last.included)
+            target = EXACT.add(target, units)
     periods = []
     if priced.billing is Billing.BILLABLE:
         periods = invoiced(contract.agreement, number.since)
     pieces = leak_of(
-        wanted,
-        past_of(contract, row.product, line),
+        target,
+        past_of(contract, row.product),
         contract.agreement,
         periods,
         number.since,
         priced.unit_price,
-        priced.included,
     )
     if isinstance(pieces, tuple):
         row.reasons += (Reason("LEAK_UNKNOWN", ", ".join(pieces)),)

@@ -135,6 +135,10 @@ REASONS: dict[str, Meaning] = {
         "Two rows say the same thing and nothing tells which one counts.",
         'Set the product\'s `duplicates` to "once", "sum" or "latest".',
     ),
+    "SKU_IN_NO_ROW": Meaning(
+        "No row of the vendor, of any customer, has the code that the mapping names.",
+        "Check its spelling in the product's `from`; it may also be gone for everybody.",
+    ),
     "USAGE_LOOKS_ALIKE": Meaning(
         "The vendor has more rows whose ids differ in case, spaces or hidden characters only.",
         "Correct the ids at the vendor or in the mapping, or map those rows too.",

@@ -42,6 +42,7 @@ def apply_plan(
     from drybill.flow.memory import highest, moment, recent_writes
     from drybill.mapping.load import load
     from drybill.report.apply_result import render_end, render_outcome
+    from drybill.report.words import leaks
 
     plan, digest = found.plan, found.digest
     if not plan.writes:
@@ -77,7 +78,9 @@ def apply_plan(
     except KeyboardInterrupt:
         talk(f"stopped after {len(told)} of {len(plan.writes)} lines: drybill runs show {run}")
         raise
-    talk(render_end(run, outcomes))
+    verified = {outcome.row for outcome in outcomes if outcome.verdict == "verified"}
+    leak = leaks(row for row in plan.writes if row.id in verified)
+    talk(render_end(run, outcomes, leak))
     return exit_for(outcomes)
 
 

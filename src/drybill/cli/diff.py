@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -278,6 +279,7 @@ def _earlier(
                 selection=request.selection,
                 notices=tuple(notices),
                 applying=apply,
+                foreign_plan=f"{shlex.quote(named)} --trust {digest}" if found.foreign else "",
             )
             if apply:
                 written = apply_plan(found, mapping, readers, journal, run, request)

@@ -121,7 +121,9 @@ def _lines_of(problems: Sequence[Problem]) -> dict[str, list[str]]:
         try:
             path = Path(name)
             if path.is_file() and path.stat().st_size < 2_000_000:
-                lines[name] = path.read_text("utf-8", "replace").splitlines()
+                text = path.read_text("utf-8", "replace")
+                if "\0" not in text:  # a workbook or an archive has no lines for a person
+                    lines[name] = text.splitlines()
         except (OSError, ValueError):
             continue
     return lines

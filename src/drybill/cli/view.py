@@ -101,6 +101,7 @@ class View:
         from drybill.apply.plan_source import save
 
         save(self.save, content, digest, created, run)
+        talk(f"saved plan {digest} to {self.save}")
 
     def show(
         self,
@@ -115,9 +116,11 @@ class View:
         selection: Selection,
         notices: tuple[str, ...],
         applying: bool,
+        foreign_plan: str = "",
     ) -> None:
         from drybill.flow.selection import narrow
         from drybill.report.document import Document, Hidden, RunFacts
+        from drybill.report.opening import FILTERS
 
         hidden, whole = None, plan
         if selection:
@@ -128,7 +131,8 @@ class View:
             }
             shown = quiet_rows if self.all_rows or self.invoices else {}
             plan, left_out = narrow(plan, selection, shown)
-            filters = tuple(f"--{name} {value}" for name, value in plan.options)
+            options = [(name, value) for name, value in plan.options if name in FILTERS]
+            filters = tuple(f"--{name} {value}" for name, value in options)
             hidden = Hidden(
                 rows=left_out.rows, filters=filters, money=left_out.money, of=left_out.of
             )
@@ -138,6 +142,7 @@ class View:
                 mapping=mapping,
                 as_of=as_of.isoformat().replace("+00:00", "Z"),
                 plan_digest=digest,
+                foreign_plan=foreign_plan,
             ),
             plan=plan,
             whole=whole,

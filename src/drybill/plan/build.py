@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec.structs import replace
 
+from drybill.billing.causes import causes
 from drybill.billing.comparison import Comparison
 from drybill.billing.invoice import Invoice
 from drybill.billing.money import EXACT, round_money
@@ -74,8 +75,10 @@ def cut(
         replace(invoice, rows=tuple(reselect(row, selected) for row in invoice.rows))
         for invoice in plan.invoices
     )
+    near = (row for each in invoices if each.horizon == "now" for row in each.rows)
     return replace(
         plan,
+        causes=tuple(causes(near, plan.unmapped)),
         invoices=invoices,
         guards=tuple(guard_run(invoices, limits, recent, allowances)),
         options=(*plan.options, option),

@@ -49,8 +49,11 @@ def _found(outcome: Outcome) -> str:
     return f"found {found}" if outcome.verdict == "refused" else f"read back {found}"
 
 
-def render_end(run: str, outcomes: Sequence[Outcome]) -> str:
-    """The numbers, and what to do about an outcome that is not the planned one."""
+def render_end(run: str, outcomes: Sequence[Outcome], leak: str = "") -> str:
+    """The numbers, and what to do about an outcome that is not the planned one.
+
+    `leak` says what the lines that were written leaked before.
+    """
     numbers = Counter(outcome.verdict for outcome in outcomes)
     counted = ", ".join(f"{numbers[v]:,} {v}" for v in _VERDICTS if numbers[v]) or "nothing to do"
     says = f"run {run}: {counted}."
@@ -60,4 +63,9 @@ def render_end(run: str, outcomes: Sequence[Outcome]) -> str:
         )
     if not numbers["verified"]:
         return f"{says} Nothing was written."
+    if leak:
+        says += (
+            f"\nPeriods already invoiced stay as they were billed: {leak} (leak) is yours to bill"
+            " or credit by hand, and a PSA that keeps no history cannot show it any more."
+        )
     return f"{says}\n  drybill runs show {run}     drybill diff"

@@ -36,7 +36,7 @@ def _figures(sums: Totals) -> list[_Figure]:
     ]
 
 
-def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon) -> None:
+def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon, filtered: bool) -> None:
     """One column per currency: amounts of different currencies never share a sum."""
     sums = [member for member in every if member.horizon == horizon]
     if not sums:
@@ -57,6 +57,10 @@ def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon) -> None:
     incomplete = [member.incomplete_invoices for member in sums]
     if any(incomplete):
         cells["WITH UNKNOWN LINES"] = [(f"{n:,}", LOUD) if n else ("-", "") for n in incomplete]
+    unknown = [member.held_unknown for member in sums]
+    if any(unknown):
+        says = [(words.count(n, "row"), LOUD) if n else ("-", "") for n in unknown]
+        cells["held back, unknown"] = says
     name = max(len(label) for label in cells)
     widths = [
         max(len(member.currency), *(len(row[i][0]) for row in cells.values()))
@@ -64,7 +68,8 @@ def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon) -> None:
     ]
     sheet.blank()
     which = "the next" if horizon == "now" else "later"
-    sheet.add((f"Totals of {which} invoices", STRONG))
+    what = ", whatever the filter hides" if filtered else ""
+    sheet.add((f"Totals of {which} invoices{what}", STRONG))
     if 2 + name + sum(width + 2 for width in widths) <= sheet.width:
         _columns(sheet, sums, cells, name, widths)
         return
@@ -173,7 +178,7 @@ def next_step(sheet: Sheet, document: Document, found: Findings) -> None:
     elif plan.rows:
         commands.append(f"drybill explain {ids[plan.rows[0].id]}")
     if plan.applyable and run.id and not run.wrote and not document.applying:
-        commands.append(f"drybill diff --plan {words.short(run.plan_digest)} --apply")
+        commands.append(f"drybill diff --plan {clean(run.plan)} --apply")
     if commands:
         sheet.flow(commands, "     ", "  ", "  ")
 

@@ -11,6 +11,7 @@ from drybill.billing.invoice import InvoiceKey
 from drybill.billing.row import Row
 from drybill.errors import Exit
 from drybill.plan.plan import Plan
+from drybill.report.words import short
 
 
 class RunFacts(Struct, frozen=True, kw_only=True):
@@ -20,7 +21,13 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     mapping: str  # the path as the user gave it
     as_of: str
     plan_digest: str
+    foreign_plan: str = ""  # what --plan takes to mean a plan that the journal does not know
     wrote: bool = False
+
+    @property
+    def plan(self) -> str:
+        """What --plan takes to mean this plan."""
+        return self.foreign_plan or short(self.plan_digest)
 
 
 class Hidden(Struct, frozen=True, kw_only=True):

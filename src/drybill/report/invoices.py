@@ -45,8 +45,8 @@ def render_invoices(document: Document, width: int) -> Sheet:
         ledger.heading()
         for entry in entries:
             ledger.write(entry)
-    closing.totals(sheet, document.plan.totals, "now")
-    closing.totals(sheet, document.plan.totals, "later")
+    closing.totals(sheet, document.plan.totals, "now", document.hidden is not None)
+    closing.totals(sheet, document.plan.totals, "later", document.hidden is not None)
     closing.counts(sheet, document, found)
     closing.stops(sheet, found.stops)
     closing.next_step(sheet, document, found)

@@ -309,6 +309,7 @@ def _totals(totals: Totals) -> _Object:
         "difference": money(totals.difference),
         "under_billed": money(totals.under_billed),
         "over_billed": money(totals.over_billed),
+        "held_unknown": totals.held_unknown,
         "held_up": money(totals.held_up),
         "held_down": money(totals.held_down),
         "accepted": money(totals.accepted),

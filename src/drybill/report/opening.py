@@ -16,8 +16,8 @@ from drybill.report.marks import LOUD, STRONG
 from drybill.report.words import clean
 
 CAUSES_SHOWN = 5
-# Options that say themselves what they hide.
-_FILTERS = frozenset({"client", "vendor", "product", "bucket", "min-money"})
+# Options of a plan that hide something, and say themselves what.
+FILTERS = frozenset({"client", "vendor", "product", "bucket", "min-money"})
 
 
 def title(sheet: Sheet, document: Document) -> None:
@@ -32,7 +32,7 @@ def title(sheet: Sheet, document: Document) -> None:
     else:
         sheet.add((say, STRONG))
         sheet.prose(facts, "  ", "  ")
-    said = _FILTERS if document.hidden is not None else frozenset()
+    said = FILTERS if document.hidden is not None else frozenset()
     options = [clean(f"{k} {v}".strip()) for k, v in plan.options if k not in said]
     if options:
         sheet.prose(", ".join(options), "  with ")
@@ -112,7 +112,7 @@ def causes(sheet: Sheet, document: Document) -> None:
         facts = ", ".join((words.count(cause.rows, "row"), *money))
         sheet.prose(f"{clean(cause.cause)}: {facts}", f"{number:>3}  ", "     ")
         # What only this run knows: its plan, and the mapping that it was given.
-        fix = cause.fix.replace("--plan PLAN ", f"--plan {words.short(run.plan_digest)} ")
+        fix = cause.fix.replace("--plan PLAN ", f"--plan {clean(run.plan)} ")
         fix = fix.replace(
             "drybill diff --allow", f"drybill diff {shlex.quote(run.mapping)} --allow"
         )

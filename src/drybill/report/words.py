@@ -64,11 +64,20 @@ def plain_money(amount: Decimal | None) -> str | None:
 
 def moves(rows: Iterable[Row]) -> str:
     """What rows move: `+66.00 and -44.00 USD, +12 JPY`; up and down are never netted."""
+    return _both_ways((row.currency, row.difference) for row in rows)
+
+
+def leaks(rows: Iterable[Row]) -> str:
+    """The same of what their invoices before were wrong by; empty: they were not."""
+    return _both_ways((row.currency, row.leak) for row in rows if row.leak)
+
+
+def _both_ways(amounts: Iterable[tuple[str, Decimal]]) -> str:
     sums: dict[str, list[Decimal]] = {}
-    for row in rows:
-        both = sums.setdefault(row.currency, [Decimal(0), Decimal(0)])
-        down = row.difference < 0
-        both[down] = EXACT.add(both[down], row.difference)
+    for currency, amount in amounts:
+        both = sums.setdefault(currency, [Decimal(0), Decimal(0)])
+        down = amount < 0
+        both[down] = EXACT.add(both[down], amount)
     told = []
     for currency, both in sorted(sums.items()):
         shown = [signed(amount, currency) for amount in both if amount]
