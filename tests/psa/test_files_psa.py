@@ -81,6 +81,14 @@ def test_an_absent_parent_is_noticed_and_left_out(tmp_path: Path) -> None:
     assert "A2 (line 3)" in reading.receipt.problems[0]
 
 
+def test_a_period_that_begins_on_another_day_than_the_others_is_noticed(tmp_path: Path) -> None:
+    odd = AGREEMENTS.replace("2020-01-01,\n", "2020-01-15,\n")
+    (notice,) = asyncio.run(opened(tmp_path, odd).read()).receipt.problems
+    assert "A1 (104 days)" in notice  # 1 December to 15 March
+    clipped = AGREEMENTS.replace("2026-12-01", "2027-02-28").replace("2020-01-01,", "2020-08-31,")
+    assert asyncio.run(opened(tmp_path, clipped).read()).receipt.problems == ()
+
+
 @pytest.mark.parametrize(
     ("table", "old", "new", "code", "place"),
     [

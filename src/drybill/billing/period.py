@@ -72,6 +72,20 @@ def period_before(agreement: Agreement, start: date) -> Period:
     return Period(shift(start, agreement.cycle, -1, anchor_day(agreement)), start)
 
 
+def long_period(agreement: Agreement) -> int:
+    """Days of the next period where it begins on another day than the anchor's; 0: on that one.
+
+    It is projected until the anchor day after a whole cycle: longer than others, at one's price.
+    """
+    start = agreement.next_period_start
+    if agreement.cycle in (Cycle.WEEKLY, Cycle.ONE_TIME) or start == shift(
+        start, agreement.cycle, 0, anchor_day(agreement)
+    ):
+        return 0
+    period = period_from(agreement, start)
+    return (period.end - period.start).days
+
+
 def period_around(agreement: Agreement, day: date) -> Period:
     """The whole period that a day lies in, counted from the next one to be invoiced."""
     period = period_from(agreement, agreement.next_period_start)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from drybill.billing.agreement import Agreement, Billing, Cycle, DayBasis, Segment, Status, Timing
 from drybill.billing.money import minor_units
+from drybill.billing.period import long_period
 from drybill.errors import InputError, Place
 from drybill.tabular import Column, Problems, no_collection, open_grid, read_columns, values
 
@@ -135,7 +136,7 @@ def _read_segments(tables: Tables, source: tuple[Path, str], problems: Problems)
 
 def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems: Problems) -> None:
     cycles = _cycles({each.id: each.parent_id for each in tables.agreements})
-    orphans = []
+    orphans, long = [], []
     for at, agreement in enumerate(tables.agreements):
         where = Place(file, lines[agreement.id])
         start, end = agreement.start_date, agreement.end_date
@@ -146,6 +147,8 @@ def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems
                 f"the agreement ends on {end}, before it starts on {start}",
                 "`end_date` is the last day, on or after `start_date`",
             )
+        if days := long_period(agreement):
+            long.append(f"{agreement.id} ({days} days)")
         if agreement.id in cycles:
             problems.add(
                 "parent-cycle",
@@ -156,12 +159,20 @@ def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems
         if agreement.parent_id is not None and agreement.parent_id not in lines:
             orphans.append(f"{agreement.id} (line {where.line})")
             tables.agreements[at] = replace(agreement, parent_id=None)
+    if long:
+        tables.notices.append(
+            f"{file}: {len(long)} agreements do not begin their next period on the day of their"
+            f" `start_date`, and it is billed as one period: {_listed(long)}"
+        )
     if orphans:
-        listed = ", ".join(orphans[:8]) + (", ..." if len(orphans) > 8 else "")
         tables.notices.append(
             f"{file}: {len(orphans)} agreements name a parent that is not in the file "
-            f"and are invoiced by themselves: {listed}"
+            f"and are invoiced by themselves: {_listed(orphans)}"
         )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
 def _cycles(parents: dict[str, str | None]) -> set[str]:
