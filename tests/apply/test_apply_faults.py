@@ -25,7 +25,7 @@ from drybill.journal import Journal, JournalUnavailable
 from drybill.psa.files import adapter as files
 from drybill.psa.files.adapter import FilesReader
 from drybill.psa.files.writing import FilesWriter
-from drybill.psa.port import Answer, PsaReader, PsaWriter, Reading
+from drybill.psa.port import Answer, PsaReader, PsaWriter, Reading, Scope
 
 
 @dataclass
@@ -49,7 +49,9 @@ class FaultyAdapter:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
 
-    def open(self, name: str, settings: Mapping[str, object], base: Path) -> PsaReader:
+    def open(
+        self, name: str, settings: Mapping[str, object], base: Path, scope: Scope
+    ) -> PsaReader:
         return FaultyReader(self.fault, files.open(name, {**settings, "kind": "files"}, base))
 
     def writer(self, reader: PsaReader) -> PsaWriter:
@@ -67,6 +69,7 @@ class FaultyReader:
             real.plan_write,
             real.read,
         )
+        self.session, self.read_client = real.session, real.read_client
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         fault, only = self.fault, agreement_ids == {"A"}
@@ -85,12 +88,12 @@ class FaultyWriter:
     def __init__(self, fault: Fault, real: PsaWriter) -> None:
         self.fault, self.real = fault, real
 
-    def __enter__(self) -> FaultyWriter:
-        self.real.__enter__()
+    async def __aenter__(self) -> FaultyWriter:
+        await self.real.__aenter__()
         return self
 
-    def __exit__(self, *exc: Any) -> None:
-        self.real.__exit__()
+    async def __aexit__(self, *exc: Any) -> None:
+        await self.real.__aexit__()
 
     async def execute(self, step: WriteStep) -> Answer:
         if not self.fault.meets(step.line_id):

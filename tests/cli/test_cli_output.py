@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,9 @@ def answer(monkeypatch: pytest.MonkeyPatch, given: Usage | Exception) -> None:
 
     class Given:
         kind = "files"
+
+        def session(self) -> AbstractAsyncContextManager[object]:
+            return nullcontext()
 
         async def read(self) -> Usage:
             if isinstance(given, Exception):

@@ -168,7 +168,7 @@ CHANGES = {
 
 def write(reader: FilesReader, *steps: WriteStep) -> list[Answer]:
     async def run() -> list[Answer]:
-        with adapter.writer(reader) as writer:
+        async with adapter.writer(reader) as writer:
             return [await writer.execute(step) for step in steps]
 
     return asyncio.run(run())
@@ -248,10 +248,16 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 def test_two_writers_do_not_meet(tmp_path: Path) -> None:
     reader = opened(tmp_path)
-    with adapter.writer(reader), pytest.raises(LockedError), adapter.writer(reader):
-        pass
-    with adapter.writer(reader):
-        pass
+
+    async def both() -> None:
+        async with adapter.writer(reader):
+            with pytest.raises(LockedError):
+                async with adapter.writer(reader):
+                    pass
+        async with adapter.writer(reader):
+            pass
+
+    asyncio.run(both())
 
 
 def test_a_table_that_is_no_csv_is_read_only(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Literal
 
@@ -77,9 +77,14 @@ async def _execute(
     tell: Callable[[Outcome], None],
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    with ExitStack() as locks:
-        held = {name: locks.enter_context(writer) for name, writer in sorted(writers.items())}
+    async with AsyncExitStack() as held_open:
+        held = {
+            name: await held_open.enter_async_context(writer)
+            for name, writer in sorted(writers.items())
+        }
         permit_again()
+        for name in held:
+            await held_open.enter_async_context(readers[name].session())
         readings: dict[str, Reading] = {}
         for name in held:
             ids = frozenset(row.agreement_id for row in plan.writes if row.psa == name)
@@ -136,7 +141,9 @@ class _Line(Struct):
         try:
             reading = await self._read()
             # What would be created may have come on another agreement of the client.
-            around = await self.reader.read() if self.row.change == "create" else reading
+            around = reading
+            if self.row.change == "create":
+                around = await self.reader.read_client(self.row.client_id)
         except Exception as error:  # an adapter may fail in any way; nothing was sent yet
             return None, f"it cannot be read again: {_why(error)}"
         segment = find(self.row, reading)

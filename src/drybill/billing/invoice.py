@@ -53,6 +53,15 @@ class Invoice(Struct, kw_only=True):
         return EXACT.subtract(self.after, self.before)
 
 
+class Witness(Struct, frozen=True):
+    """What a PSA itself says of the next invoice of an agreement."""
+
+    agreement_id: str
+    amount: Decimal | None  # agreement's currency; None: it gives none
+    invoice_date: date | None
+    unbilled_periods: int | None = None
+
+
 class Totals(Struct, frozen=True):
     """Sums of one currency and horizon. Under- and over-billing are never netted."""
 

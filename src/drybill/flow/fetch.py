@@ -10,7 +10,7 @@ from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem, UnreachableError
 from drybill.flow.run import Fetched
 from drybill.mapping.load import Mapping as MappingFile
-from drybill.psa.port import PsaReader, Reading
+from drybill.psa.port import PsaReader, Reading, Scope
 from drybill.psa.registry import open_psa
 from drybill.vendors.port import Usage, Vendor
 from drybill.vendors.registry import open_vendor
@@ -60,7 +60,7 @@ def open_sources(
     vendors: dict[str, Vendor] = {}
     for name, settings in mapping.psas.items():
         try:
-            readers[name] = open_psa(name, settings, mapping.folder)
+            readers[name] = open_psa(name, settings, mapping.folder, _scope(mapping, name))
         except InputError as error:
             problems += _placed(error, mapping, f"psa.{name}")
     for name, settings in mapping.vendors.items():
@@ -75,6 +75,14 @@ def open_sources(
     return readers, vendors
 
 
+def _scope(mapping: MappingFile, psa: str) -> Scope:
+    policy = mapping.policy
+    return Scope(
+        frozenset(client.id for client in policy.clients.values() if client.psa == psa),
+        frozenset(ids[psa] for p in policy.products.values() if psa in (ids := p.ids)),
+    )
+
+
 def _placed(error: InputError, mapping: MappingFile, path: str) -> list[Problem]:
     """Problems of an adapter's settings stand where the mapping has its table."""
     return [
@@ -85,12 +93,17 @@ def _placed(error: InputError, mapping: MappingFile, path: str) -> list[Problem]
     ]
 
 
+async def _read(source: PsaReader | Vendor) -> Reading | Usage:
+    async with source.session():
+        return await source.read()
+
+
 async def _ask(readers: dict[str, PsaReader], vendors: dict[str, Vendor], fetched: Fetched) -> None:
     """Fills `fetched`. It is no result: asyncio.run takes the repr of its result (Python 3.11),
     and a million rows must not be written out."""
     answers = await asyncio.gather(
-        *(reader.read() for reader in readers.values()),
-        *(vendor.read() for vendor in vendors.values()),
+        *map(_read, readers.values()),
+        *map(_read, vendors.values()),
         return_exceptions=True,
     )
     problems: list[Problem] = []

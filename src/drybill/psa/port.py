@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.invoice import Witness
 from drybill.billing.money import Rounding
 from drybill.billing.usage import Receipt
 
@@ -27,12 +29,24 @@ class Capabilities(Struct, frozen=True):
     not_projected: tuple[str, ...] = ()  # what its invoices may hold that drybill cannot know
 
 
+class Scope(Struct, frozen=True):
+    """What of a PSA the mapping can reach: where each agreement costs a request, others are left.
+
+    `companies` None stands for all of them. `products` are the ids that the mapping gives, as
+    text: a PSA with two kinds of ids says each product by the one that is named here.
+    """
+
+    companies: frozenset[str] | None = None
+    products: frozenset[str] = frozenset()
+
+
 class Reading(Struct, frozen=True):
     """Everything that is in scope of a run, and how complete it is."""
 
     agreements: tuple[Agreement, ...]
     segments: tuple[Segment, ...]
     receipt: Receipt
+    witnesses: tuple[Witness, ...] = ()  # what the PSA itself says of its next invoices
 
 
 class Answer(Struct, frozen=True):
@@ -43,10 +57,10 @@ class Answer(Struct, frozen=True):
 
 
 class PsaWriter(Protocol):
-    """Holds the PSA's write lock from `__enter__` to `__exit__`."""
+    """Holds the PSA's write lock, and its connection, from `__aenter__` to `__aexit__`."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
         self,
         kind: type[BaseException] | None = None,
         error: BaseException | None = None,
@@ -78,8 +92,16 @@ class PsaReader(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def session(self) -> AbstractAsyncContextManager[object]:
+        """The connection that all reads below need. Raises InputError where a secret is missing."""
+        ...
+
     async def read(self) -> Reading:
-        """All agreements and lines. Raises InputError or UnreachableError."""
+        """All agreements and lines in scope. Raises InputError or UnreachableError."""
+        ...
+
+    async def read_client(self, company_id: str) -> Reading:
+        """The same for one company, never from a cache: has a line come that was to be created?"""
         ...
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
@@ -94,7 +116,9 @@ class PsaReader(Protocol):
 class PsaAdapter(Protocol):
     """What an entry point of the group `drybill.psa` names."""
 
-    def open(self, name: str, settings: Mapping[str, object], base: Path) -> PsaReader:
+    def open(
+        self, name: str, settings: Mapping[str, object], base: Path, scope: Scope
+    ) -> PsaReader:
         """A reader for `[psa.NAME]`. `base` is the mapping's folder. Raises InputError."""
         ...
 

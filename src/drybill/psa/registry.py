@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from drybill import plugins
-from drybill.psa.port import PsaAdapter, PsaReader
+from drybill.psa.port import PsaAdapter, PsaReader, Scope
 
 GROUP = "drybill.psa"
 
@@ -26,6 +26,8 @@ def adapter_of(name: str, settings: Mapping[str, object]) -> PsaAdapter:
     return cast(PsaAdapter, plugins.find(GROUP, f"psa.{name}", settings))
 
 
-def open_psa(name: str, settings: Mapping[str, object], base: Path) -> PsaReader:
+def open_psa(
+    name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()
+) -> PsaReader:
     """A reader for `[psa.NAME]`; `base` is the mapping's folder. Raises InputError."""
-    return adapter_of(name, settings).open(name, settings, base)
+    return adapter_of(name, settings).open(name, settings, base, scope)

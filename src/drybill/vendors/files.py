@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, date, datetime, time
 from itertools import repeat
 from pathlib import Path
@@ -44,6 +45,10 @@ class FilesVendor(Struct, frozen=True):
     base: Path
     settings: FileSettings
     kind: str = "files"
+
+    def session(self) -> AbstractAsyncContextManager[object]:
+        """Files need no connection."""
+        return nullcontext()
 
     async def read(self) -> Usage:
         """All rows of all files. Raises InputError with everything that is wrong in them."""

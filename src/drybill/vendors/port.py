@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,10 @@ class Vendor(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    def session(self) -> AbstractAsyncContextManager[object]:
+        """The connection that `read` needs. Raises InputError where a secret is missing."""
+        ...
 
     async def read(self) -> Usage:
         """Everything this vendor says. Raises InputError or UnreachableError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.files.reading import read_tables
 from drybill.psa.files.writing import FilesWriter
-from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading
+from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading, Scope
 from drybill.tabular import Problems, nearest
 
 _SETTINGS = ("kind", "agreements", "lines", "currency", "witness")
@@ -35,6 +36,10 @@ class FilesReader(Struct, frozen=True):
     kind: str = "files"
     columns: set[str] = new_field(default_factory=set)  # of the lines file, once it was read
 
+    def session(self) -> AbstractAsyncContextManager[object]:
+        """Files need no connection."""
+        return nullcontext()
+
     async def read(self) -> Reading:
         """Both tables, checked. Raises InputError with everything that is wrong in them."""
         return self._read(None)
@@ -42,6 +47,12 @@ class FilesReader(Struct, frozen=True):
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """The same for some agreements, from the files as they are now."""
         return self._read(agreement_ids)
+
+    async def read_client(self, company_id: str) -> Reading:
+        """The same for one company, from the files as they are now."""
+        everything = self._read(None)
+        ids = frozenset(a.id for a in everything.agreements if a.company_id == company_id)
+        return self._read(ids)
 
     def _read(self, wanted: frozenset[str] | None) -> Reading:
         tables = read_tables(self.name, self.agreements, self.lines, self.currency)
@@ -105,8 +116,13 @@ class FilesReader(Struct, frozen=True):
 class FilesAdapter:
     """Opens `[psa.NAME]` with `kind = "files"`."""
 
-    def open(self, name: str, settings: Mapping[str, object], base: Path) -> FilesReader:
-        """Reads no file yet. Raises InputError for settings that are wrong."""
+    def open(
+        self, name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()
+    ) -> FilesReader:
+        """Reads no file yet, and later all of both, whatever the scope.
+
+        Raises InputError for settings that are wrong.
+        """
         table, problems = Place(f"[psa.{name}]"), Problems()
         for key in settings:
             if key not in _SETTINGS:

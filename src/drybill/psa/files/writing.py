@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FilesWriter:
-    """Holds the lock beside the lines file from `__enter__` to `__exit__`."""
+    """Holds the lock beside the lines file from `__aenter__` to `__aexit__`."""
 
     def __init__(self, path: Path, shown: str) -> None:
         self._path = path.resolve()  # a link stays a link: its target is what is replaced
@@ -27,7 +27,7 @@ class FilesWriter:
         self._lock: BaseFileLock | None = None
         self._backed_up = False
 
-    def __enter__(self) -> FilesWriter:
+    async def __aenter__(self) -> FilesWriter:
         """Raises LockedError where another run writes, RefusedError where the folder is closed."""
         from filelock import FileLock, Timeout
 
@@ -48,7 +48,7 @@ class FilesWriter:
         self._lock = lock
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None = None,
         error: BaseException | None = None,
