@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
 EDGES = {
     "typer": {"cli"},
     "rich": {"report", "cli"},
-    "pydantic": {"mapping"},
+    "pydantic": {"mapping", "plugins", "psa", "vendors"},
     "tomli": {"mapping", "vendors"},
     "tomli_w": {"mapping"},
     "tree_sitter": {"mapping"},

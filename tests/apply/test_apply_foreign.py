@@ -244,7 +244,7 @@ def test_a_foreign_plan_of_a_day_to_come_is_refused(
     elsewhere()
     said = trusted(desk, file, json.loads(file.read_text("utf-8"))["digest"])
     assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
-    assert f"the plan speaks of {day}, which is to come" in said.err
+    assert f"the plan speaks of {day} in America/Chicago, and here it is" in said.err
 
 
 def test_a_plan_is_written_to_the_psa_that_it_was_made_for(desk: Desk) -> None:
@@ -279,3 +279,50 @@ def test_a_saved_plan_says_its_digest_and_a_shown_one_how_to_apply_it(
     other = drybill("diff", desk.mapping, "--plan", str(file), "--trust", "0" * 64)
     assert other.code == Exit.REFUSED
     assert f"--trust names 000000000000, the file holds plan {digest[:12]}" in other.err
+
+
+def test_what_this_machine_saw_today_holds_a_plan_of_yesterday(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    """A guard that a recount as of yesterday would not know of."""
+    day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    file = saved(desk, "--as-of", day)
+    digest = forged(file, created=datetime.now(UTC))
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+    assert f"the plan speaks of {day}" in said.err
+
+
+def test_a_time_zone_of_its_own_makes_no_plan_younger(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    file = saved(desk)
+    digest = forged(file, lambda _, plan: plan.update(timezone="Etc/GMT+12"))
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+
+
+def test_a_foreign_plan_does_not_choose_the_period(
+    tmp_path: Path, elsewhere: Callable[[], None]
+) -> None:
+    late = {**LATE, "agreements": FILES["agreements"].replace("2026-12-01", "2020-12-01")}
+    desk = Desk(tmp_path, MAPPING, **late)
+    file = saved(desk, "--period", "2020-12-01")
+    digest = json.loads(file.read_text("utf-8"))["digest"]
+    elsewhere()
+    said = trusted(desk, file, digest)
+    assert (said.code, desk.lines) == (Exit.REFUSED, LINES)
+    assert "it is blocked and not written" in said.err
+
+
+def test_a_foreign_plan_does_not_steer_the_terminal(
+    desk: Desk, elsewhere: Callable[[], None]
+) -> None:
+    file = saved(desk)
+    digest = forged(file, lambda rows, _: rows["L1"].update(held_by="\x1b[2J"))
+    elsewhere()
+    said = drybill("diff", desk.mapping, "--plan", str(file), "--trust", digest)
+    assert (said.code, "\x1b" in said.out) == (Exit.USAGE, False)
+    assert "control characters" in said.err

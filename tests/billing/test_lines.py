@@ -338,6 +338,71 @@ def test_usage_that_looks_like_a_lines_own_holds_its_fall(tmp_path: Path, other:
     assert "unmapped" in said[1]
 
 
+@pytest.mark.parametrize(
+    "hidden", ["\ufe0f", "\U000e0100", "\u034f", "\u3164", "\u115f", "\u2800", "\u17b4", "\u180b"]
+)
+def test_nothing_that_cannot_be_seen_makes_another_id(tmp_path: Path, hidden: str) -> None:
+    v = f"customer_id,sku,quantity\nc,seat,3\nc,se{hidden}at,7"
+    said = says(bill(tmp_path, SEAT, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 blocked 10 USAGE_LOOKS_ALIKE"
+
+
+@pytest.mark.parametrize("dash", ["\u2010", "\u2011", "\u2013", "\u2212"])
+def test_one_dash_is_as_good_as_another(tmp_path: Path, dash: str) -> None:
+    toml = '[products.SEAT]\nfrom = [{ vendor = "v", sku = "a-b" }]\n'
+    v = f"customer_id,sku,quantity\nc,a-b,3\nc,a{dash}b,7"
+    said = says(bill(tmp_path, toml, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 blocked 10 USAGE_LOOKS_ALIKE"
+
+
+@pytest.mark.parametrize(
+    ("term", "blocked"), [("Annual", True), ("ANNUAL", True), ("monthly", False)]
+)
+def test_a_term_that_is_written_another_way_is_the_same_term(
+    tmp_path: Path, term: str, blocked: bool
+) -> None:
+    toml = '[products.SEAT]\nfrom = [{ vendor = "v", sku = "seat", term = "annual" }]\n'
+    v = f"customer_id,sku,quantity,term\nc,seat,12,annual\nc,seat,7,{term}"
+    said = says(bill(tmp_path, toml, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert ("USAGE_LOOKS_ALIKE" in said[0]) is blocked
+
+
+def test_a_line_that_looks_like_the_one_that_rises_holds_it(tmp_path: Path) -> None:
+    """It bills three of the fifteen already."""
+    lines = f"{HEAD}\nL1,A,SEAT,12,4\nL9,A,seat,3,4"
+    said = says(bill(tmp_path, SEAT, lines=lines, v=used(15)))
+    assert said[0].startswith("L1 blocked 12, wants 15: +12.00 PRODUCT_LOOKS_ALIKE")
+
+
+@pytest.mark.parametrize("rest", ["c,seat,7777,", "c,seat,0,"])
+def test_units_of_no_kind_beside_those_of_the_asked_kind_are_not_forgotten(
+    tmp_path: Path, rest: str
+) -> None:
+    toml = '[products.SEAT]\nfrom = [{ vendor = "v", sku = "seat", kind = "entitlement" }]\n'
+    v = f"customer_id,sku,quantity,quantity_kind\nc,seat,8,entitlement\n{rest}"
+    said = says(bill(tmp_path, toml, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 unknown 10 KIND_AMBIGUOUS"
+    said = says(bill(tmp_path, toml, lines=f"{HEAD}\nL1,A,SEAT,7,4", v=v))
+    assert said[0].startswith("L1 change 7 -> 8")
+
+
+def test_a_subscription_of_which_only_tomorrow_is_known_lowers_nothing(tmp_path: Path) -> None:
+    head = "customer_id,sku,quantity,subscription_id,as_of\n"
+    v = f"{head}c,seat,8,A,2026-11-25\nc,seat,7,B,2026-11-26"
+    said = says(bill(tmp_path, SEAT, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=v))
+    assert said[0] == "L1 unknown 10 FUTURE_USAGE"
+    older = f"{v}\nc,seat,1,B,2026-11-20"
+    said = says(bill(tmp_path, SEAT, lines=f"{HEAD}\nL1,A,SEAT,10,4", v=older))
+    assert said[0].startswith("L1 change 10 -> 9")
+
+
+def test_a_line_in_step_whose_past_nobody_can_tell_says_so(tmp_path: Path) -> None:
+    lines = f"{DATED}\nL0,A,SEAT,,10,,2026-10-01\nL1,A,SEAT,10,10,2026-10-01,"
+    v = "customer_id,sku,quantity,since\nc,seat,10,2026-09-01"
+    (row,) = bill(tmp_path, SEAT, lines=lines, v=v).plan.rows
+    assert "LEAK_UNKNOWN" in {reason.code for reason in row.reasons}
+
+
 @pytest.mark.parametrize("other", ["c,seats,7", "cc,seat,7", "c,SEAT,0", "w,SEAT,7"])
 def test_usage_that_only_resembles_it_does_not(tmp_path: Path, other: str) -> None:
     v = f"customer_id,sku,quantity\nc,seat,3\n{other}"

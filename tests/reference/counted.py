@@ -30,6 +30,7 @@ class Unclear(Exception):
 class Count:
     value: Fraction
     lower_bound: bool = False
+    why: str = "ABSENT_ONCE"  # it is one
     final: bool = True
     committed: date | None = None
     began: list[date | None] = field(default_factory=list)
@@ -202,7 +203,7 @@ def count_entry(
     basis = table.get("usage", world.mapping.get("defaults", {}).get("usage", "now"))
     ids = customer_ids(client, entry["vendor"])
     records = []
-    missing = 0
+    missing, bounded = 0, False
     for customer in ids:
         listed = [r for r in world.usage[entry["vendor"]] if r["customer_id"] == customer]
         own = [r for r in listed if of_entry(entry, r) and is_quantity(r)]
@@ -216,6 +217,10 @@ def count_entry(
             found.append(Unclear("unknown", "QUANTITY_UNKNOWN"))
         elif not now:
             found.append(Unclear("unknown", "FUTURE_USAGE"))
+        if right and "kind" in entry and any(not r.get("quantity_kind") for r in own):
+            bounded = True  # units of nobody knows which kind
+        if {identity(r)[:4] for r in right} != {identity(r)[:4] for r in now}:
+            bounded = True  # of some subscriptions only a later day is known
         records += now
     if missing == len(ids):
         return None
@@ -246,7 +251,8 @@ def count_entry(
         found.append(Unclear("unknown", "QUANTITY_UNKNOWN"))
     return Count(
         value=sum((number(r["quantity"]) or Fraction(0) for r in fitting), Fraction(0)),
-        lower_bound=missing > 0,
+        lower_bound=bounded or missing > 0,
+        why="LOWER_BOUND" if bounded else "ABSENT_ONCE",
         final=all(
             r.get("quantity_kind") not in METERED or r.get("finality") == "final" for r in fitting
         ),
@@ -281,11 +287,13 @@ def count_sum(
         return None
     bounded = len(known) < len(parts) or any(part.lower_bound for part in known)
     if how == "min" and len(parts) > 1 and bounded:
-        found.append(Unclear("unknown", "ABSENT_ONCE"))
+        absent = len(known) < len(parts) or all(p.why == "ABSENT_ONCE" for p in known)
+        found.append(Unclear("unknown", "ABSENT_ONCE" if absent else "LOWER_BOUND"))
     values = [part.value for part in known]
     count = Count(
         value={"sum": sum(values, Fraction(0)), "max": max(values), "min": min(values)}[how],
         lower_bound=bounded,
+        why="LOWER_BOUND" if any(part.why == "LOWER_BOUND" for part in known) else "ABSENT_ONCE",
         final=all(part.final for part in known),
         committed=max(part.committed or date.min for part in known),
         began=began + [day for part in known for day in part.began],

@@ -155,7 +155,7 @@ def compare(
         row.bucket, row.code = ("unchanged", "") if slot else ("nothing", "")
         return row
     if wanted < row.quantity and count.lower_bound:
-        row.bucket, row.code = "unknown", "ABSENT_ONCE"
+        row.bucket, row.code = "unknown", count.why
         return row
     ends = wanted == 0 and table.get("at_zero") == "end"
     bucket = "end" if ends else "change" if slot else "create"
@@ -280,7 +280,7 @@ def rows_of_wrong(
         if any(missing_in_psa(agreement, slot) for slot in slots):
             row.bucket, row.code = "unknown", "PSA_UNKNOWN"
         elif count.value < own and count.lower_bound:
-            row.bucket, row.code = "unknown", "ABSENT_ONCE"
+            row.bucket, row.code = "unknown", count.why
         elif count.value == own:
             row.bucket, row.code = "unchanged", ""
     if rows and rows[-1].bucket == "unchanged" and rows[-1].price is not None:
@@ -338,7 +338,7 @@ def rows_of_lines(
         return rows
     if count.value < billed and count.lower_bound:
         for row in rows:
-            row.bucket, row.code = "unknown", "ABSENT_ONCE"
+            row.bucket, row.code = "unknown", count.why
         return rows
     if count.value == billed:
         last, slot = rows[-1], slots[-1]

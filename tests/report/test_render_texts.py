@@ -181,6 +181,10 @@ def test_a_ticket_shows_what_each_invoice_comes_to() -> None:
         'base_url = "https://me:HUSH@host.example/v1"',
         "base_url = https://HUSH@host.example/v1",
         'x = "a" # client_secret : HUSH',
+        "credentials = { a = 8127HUSH }",
+        "pwd = 'HUSH'",
+        "access_key = HUSH",
+        '"password " = "HUSH"',
     ],
 )
 @pytest.mark.parametrize("code", ["toml-syntax", "setting-unknown"])
@@ -190,3 +194,23 @@ def test_no_line_that_is_quoted_shows_a_secret(line: str, code: str) -> None:
         shown = render_problems([problem], {"m.toml": [line]})
         assert "HUSH" not in shown
         assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['private_key = """BEGIN', "HUSH\\+abc", 'END"""'],
+        ["api_key = [", ' "a",', ' "HUSH" "b",', "]"],
+        ["credentials = [", ' "HUSH" 7 ]'],
+        ["api_key HUSH"],
+        ['url = "user:HUSH@h"'],
+    ],
+)
+@pytest.mark.parametrize("table", ["[psa.main]", "[[ vendors.edr ]]", '["psa".main]'])
+def test_a_broken_table_of_settings_shows_keys_alone(table: str, lines: list[str]) -> None:
+    text = ["timezone = 'UTC'", table, *lines]
+    for line in range(3, len(text) + 1):
+        problem = Problem("toml-syntax", Place("m.toml", line, 2), "this is not TOML")
+        assert "HUSH" not in render_problems([problem], {"m.toml": text})
+    told = Problem("toml-syntax", Place("m.toml", 1, 2), "this is not TOML")
+    assert "timezone" in render_problems([told], {"m.toml": text})

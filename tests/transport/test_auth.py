@@ -11,7 +11,7 @@ import pytest
 from wire import ANY_READ, answer, client, run, sent, serve
 
 from drybill.secrets import redacted
-from drybill.transport.auth import Basic, StaticHeaders, TokenCall, bearer
+from drybill.transport.auth import StaticHeaders, TokenCall, basic, bearer
 from drybill.transport.errors import Denied, Malformed
 from drybill.transport.wall import Operation
 
@@ -26,7 +26,7 @@ def call(**settings: Any) -> TokenCall:
 
 def test_basic_joins_company_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve(monkeypatch, lambda _: answer([]))
-    run(client(auth=lambda: Basic("acme+public", "private-1")), lambda c: c.get("/x"))
+    run(client(auth=lambda: basic("acme+public", "private-1")), lambda c: c.get("/x"))
     expected = b64encode(b"acme+public:private-1").decode()
     assert server.requests[0].headers["authorization"] == f"Basic {expected}"
     assert redacted(f"a private-1 b {expected}") == "a *** b ***"

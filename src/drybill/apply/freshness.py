@@ -149,10 +149,20 @@ def not_as_planned(row: Row, segment: Segment) -> str:
 def find(row: Row, reading: Reading) -> Segment | None:
     """The segment that the row's steps write."""
     wanted = row.steps_to_write[0].line_id if row.steps_to_write else ""
+    if row.change == "create" and not wanted:  # the PSA gives the id
+        made = [s for s in reading.segments if _is_new(row, s)]
+        return made[0] if len(made) == 1 else None
     for segment in reading.segments:
         if segment.line_id == wanted and segment.agreement_id == row.agreement_id:
             return segment
     return None
+
+
+def _is_new(row: Row, segment: Segment) -> bool:
+    return (segment.agreement_id, segment.product) == (
+        row.agreement_id,
+        row.product,
+    ) and segment.effective == row.effective
 
 
 def _differences(planned: Observed, found: Observed) -> str:

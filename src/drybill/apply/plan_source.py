@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -118,6 +119,7 @@ def _from_file(path: Path, journal: Journal, trust: str | None) -> FoundPlan:
         registered = journal.plan(digest)
     except InputError:
         if trust == digest:
+            _check_texts(msgspec.to_builtins(plan), place)
             return FoundPlan(plan, digest, canonical, created, "", {})
         if trust is not None:
             said = f"--trust names {trust[:12]}, the file holds plan {digest[:12]}"
@@ -153,6 +155,18 @@ def _check_numbers(value: object) -> None:
     elif isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
             _check_numbers(item)
+
+
+def _check_texts(value: object, place: Place) -> None:
+    """A plan that this machine did not make is shown before it is counted: its texts must not
+    steer a terminal. Raises InputError."""
+    if isinstance(value, str):
+        if any(c != "\n" and unicodedata.category(c) in ("Cc", "Cf") for c in value):
+            summary = "this plan holds control characters"
+            raise InputError([Problem("plan-unreadable", place, summary)])
+    elif isinstance(value, dict | list | tuple):
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check_texts(item, place)
 
 
 def save(path: Path, content: bytes, digest: str, created: datetime, run: str) -> None:

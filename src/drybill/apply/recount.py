@@ -11,15 +11,18 @@ from drybill.plan.decisions import change_of
 from drybill.plan.plan import Plan
 
 
-def refuse_day_to_come(plan: Plan, today: date) -> None:
-    """Nothing but its own day says when a foreign plan was made, so that day must have come.
+def refuse_other_day(plan: Plan, today: date, timezone: str) -> None:
+    """A foreign plan speaks of today, here: what this machine saw yesterday must not be forgotten,
+    and of a day to come nobody knows.
 
     Raises:
         RefusedError: before anything is counted.
     """
-    if plan.today > today:
-        summary = f"the plan speaks of {plan.today}, which is to come"
-        raise RefusedError([Problem("plan-expired", None, summary, "make it without --as-of")])
+    if (plan.today, plan.timezone) != (today, timezone):
+        said = f"the plan speaks of {plan.today} in {plan.timezone}, and here it is {today}"
+        summary = f"{said} in {timezone}"
+        fix = "make it today, without --as-of"
+        raise RefusedError([Problem("plan-expired", None, summary, fix)])
 
 
 def refuse_other_count(foreign: Plan, here: Plan) -> None:

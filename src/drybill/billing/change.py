@@ -26,6 +26,7 @@ class Change(Struct, frozen=True):
     unit_price: Decimal | None = None  # only for `create`: per unit and cycle, agreement's currency
     description: str = ""  # only for `create`: what the client reads on the invoice
     row: str = ""  # the row's id, from which an adapter may derive the id of a new line
+    dated: bool = False  # end the line and add another from that day, rather than change it
 
 
 class Observed(Struct, frozen=True):
@@ -53,6 +54,7 @@ class WriteStep(Struct, frozen=True):
     line_id: str
     values: tuple[tuple[str, str], ...]
     says: str  # what a person reads: "line L-12: quantity 28"
+    agreement_id: str = ""  # where an adapter needs it to find the line
 
 
 class Refusal(Struct, frozen=True):

@@ -98,10 +98,13 @@ def _contest_by_looks(policy: Policy, claims: Claims) -> None:
             for customer in customers:
                 clients.setdefault((vendor, looks(customer)), set()).add((psa, id, customer))
     products: dict[tuple[str, str, str], set[tuple[str, str]]] = {}
+    terms: dict[tuple[str, str], set[str]] = {}
     for product in policy.products.values():
         for source in product.sources:
             alike = (source.vendor, source.field, looks(source.code))
             products.setdefault(alike, set()).add((product.key, source.code))
+            if source.term not in (None, "any"):
+                terms.setdefault((product.key, source.code), set()).add(looks(source.term))
     for record, _ in claims.strays:
         if record.quantity == 0:
             continue
@@ -113,8 +116,13 @@ def _contest_by_looks(policy: Policy, claims: Claims) -> None:
         }
         known_customer = any(customer == record.customer_id for _, _, customer in owners)
         known_code = any(code == named for _, code, named in wanted)
-        if known_customer and known_code:
-            continue  # another term, say: the mapping leaves it out on purpose
+        if known_customer and known_code:  # of another term, then
+            term = looks(record.term)
+            wanted = {
+                (product_key, code, named)
+                for product_key, code, named in wanted
+                if code == named and term in terms.get((product_key, named), ())
+            }
         detail = f"{record.vendor} customer {record.customer_id} {record.sku}"
         why = Reason("USAGE_LOOKS_ALIKE", detail, (record.vendor, record.customer_id, record.sku))
         for psa, id, customer in owners:

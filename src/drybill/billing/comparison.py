@@ -331,6 +331,10 @@ class _Comparer:
         ):
             self._held([contract], product, number, Reason("INCLUDED_TWICE"))
             return
+        own = self.by_client[client.psa, client.id]
+        if alike := self._alike(own, product.ids[client.psa]):
+            self._held([contract], product, number, Reason("PRODUCT_LOOKS_ALIKE", alike))
+            return
         moving = lines[0]
         if len(lines) > 1:
             names = self.flexible.get((client.psa, client.id, product.key), set())

@@ -146,9 +146,15 @@ def _customer(
     if not counting:  # it is there, only not measured like this
         part.reasons.append(Reason("QUANTITY_UNKNOWN", f"{key.vendor} {key.code}: no {key.kind}"))
         return UNKNOWN, True
+    if key.kind is not None and any(r.kind is None and r.line_type.counts for r in rows):
+        part.reasons.append(Reason("KIND_AMBIGUOUS", f"{key.kind}, no kind"))
+        part.floor = True
     present = [r for r in counting if r.as_of is None or not clock.is_future(r.as_of)]
     if len(present) < len(counting):
         part.reasons.append(Reason("FUTURE_USAGE", _newest(counting)))
+        today = {_stream(r) for r in present}
+        # what a later row speaks of alone is there today, too, in a number that nobody said
+        part.floor = part.floor or any(_stream(r) not in today for r in counting)
     if not present:
         return UNKNOWN, True
     trials = [r for r in present if r.trial] if _excludes_trial(product) else []

@@ -119,6 +119,7 @@ def propose(
     changed = end if ends else replace(last, quantity=wanted)
     row.bucket = Bucket.END if ends else Bucket.CHANGE
     row.change = "end" if ends else ("increase" if wanted > before else "decrease")
+    row.dated = product.change == "dated" and not ends
     row.quantity_after = wanted
     row.effective = effective
     row.pieces_after = project((*line.segments[:-1], changed), contract.agreement, contract.period)
@@ -187,6 +188,7 @@ def add_leak(
         priced.unit_price,
     )
     if isinstance(pieces, tuple):
+        row.leak_unknown = True
         row.reasons += (Reason("LEAK_UNKNOWN", ", ".join(pieces)),)
         return
     row.leak = round_money(ZERO, row.currency)

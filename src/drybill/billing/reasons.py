@@ -188,6 +188,14 @@ REASONS: dict[str, Meaning] = {
         "The PSA takes whole numbers only.", "Add a `round` rule to the product."
     ),
     "ZERO_NOT_SUPPORTED": Meaning("The PSA takes no 0.", 'Set `at_zero = "end"`.'),
+    "PRODUCT_ID_UNKNOWN": Meaning(
+        "No line that was read tells the PSA's numeric id of the product.",
+        "Give the numeric id in the product's `ids`.",
+    ),
+    "DATED_NOT_SUPPORTED": Meaning(
+        "The mapping asks for a dated change, and this PSA cannot make one here.",
+        'Set `change = "in_place"`, or make it by hand.',
+    ),
     "PSA_COLUMN_MISSING": Meaning(
         "The lines file has no column for the date that this change needs.",
         "Add the column to the lines file; its cells may stay empty.",

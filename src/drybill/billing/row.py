@@ -156,6 +156,7 @@ class Row(Struct, kw_only=True):
     amount_before: Decimal | None = None
     amount_after: Decimal | None = None
     leak: Decimal | None = None  # the sum of its pieces
+    leak_unknown: bool = False  # lines keep anybody from saying what was billed then
     leak_pieces: tuple[LeakPiece, ...] = ()  # by day; only stretches that were billed wrong
     wanted: Wanted | None = None
     accepted_difference: Decimal | None = None  # what an accepted row would have moved
@@ -163,6 +164,7 @@ class Row(Struct, kw_only=True):
     committed_until: date | None = None  # first day on which the vendor lets the quantity go down
     final: bool = True  # False: metered usage that may still grow
     change: ChangeField | None = None  # the switch that this difference needs
+    dated: bool = False  # the mapping asks for an end and a new line, from that day
     would_write: bool = False
     held_by: str = ""  # why a difference would not be written: switch, trust, finality, selection
     guards: tuple[Verdict, ...] = ()
@@ -172,7 +174,7 @@ class Row(Struct, kw_only=True):
     @property
     def quiet(self) -> bool:
         """It stays as it is, and the periods before it were billed right: worth no line."""
-        return self.bucket in QUIET and not self.leak
+        return self.bucket in QUIET and not self.leak and not self.leak_unknown
 
     @property
     def difference(self) -> Decimal:

@@ -298,23 +298,19 @@ def _recounted(
 ) -> tuple[FoundPlan, dict[str, PsaReader]]:
     """This machine's own plan of the same day. Raises RefusedError where a chosen line of the
     foreign one is not in it, with the same amounts."""
-    from msgspec.structs import replace
-
     from drybill.apply.freshness import refuse_expired
     from drybill.apply.plan_source import FoundPlan
-    from drybill.apply.recount import refuse_day_to_come, refuse_other_count
+    from drybill.apply.recount import refuse_other_count, refuse_other_day
     from drybill.cli.applying import ended
     from drybill.cli.screen import talk
-    from drybill.cli.words import billing_day
     from drybill.errors import Exit
     from drybill.flow.dry_run import dry_run
     from drybill.flow.memory import identity
 
     foreign = found.plan
     refuse_expired(foreign, found.created, now, mapping.digest)
-    refuse_day_to_come(foreign, now.astimezone(mapping.policy.timezone).date())
-    period = billing_day(dict(foreign.options).get("period"), "--period")
-    request = replace(request, as_of=foreign.today, period=period)
+    zone = mapping.policy.timezone
+    refuse_other_day(foreign, now.astimezone(zone).date(), str(zone))
     facts = {"command": "recount", "plan": found.digest, "mapping": str(mapping.path)}
     run = dry_run(mapping, request, journal, now, facts)
     with ended(journal, run.run):

@@ -83,6 +83,7 @@ def change_of(row: Row) -> Change:
         row.unit_price if row.change == "create" else None,
         row.description if row.change == "create" else "",
         row.id,
+        row.dated,
     )
 
 

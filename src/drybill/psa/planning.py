@@ -11,6 +11,8 @@ def plan_write(reader: PsaReader, change: Change) -> tuple[WriteStep, ...] | Ref
     able, quantity = reader.capabilities, change.quantity
     if change.field not in able.writable:
         return Refusal("CHANGE_NOT_SUPPORTED", change.field)
+    if change.dated and not able.dated_changes:
+        return Refusal("DATED_NOT_SUPPORTED", "")
     if change.field != "end":  # which names a day, no quantity
         if not able.fractions and quantity != quantity.to_integral_value():
             return Refusal("FRACTION_NOT_SUPPORTED", f"{quantity:f}")

@@ -13,13 +13,15 @@ from drybill.report.words import clean
 _SHOWN = 120  # characters of a source line
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'[^']*'?")
 _SECRET_KEY = re.compile(
-    r"(?i)(credentials|secret|passw(?:or)?d|passphrase|token|private_?key|api_?key|bearer"
-    r"|authorization)[\w\"']*\s*[=:]"
+    r"(?i)(credentials|secret|passw(?:or)?d|passphrase|pwd|token|private_?key|api_?key|access_?key"
+    r"|client_?key|bearer|authorization|\bpass|\bauth)[\w\"' ]*\s*[=:]"
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 _BARE = re.compile(_SECRET_KEY.pattern + r"\s*([^\s\"'\[{].*)")
 _REFERENCE = re.compile(r"^[\"'](env|keyring|cmd|file):")
 _TOKEN = re.compile(r"\[\[?[^\]]*\]\]?|\"(?:[^\"\\]|\\.)*\"?|'[^']*'?|[\w.-]+|\S")
+_HEADER = re.compile(r"\s*\[+\s*[\"']?(\w+)")
+_BARE_NUMBER = re.compile(r"(?<![\w\"'.-])\d[\w.]*")
 _BROKEN = frozenset({"toml-syntax", "not-utf-8", "set-twice"})
 _MASK = '"***"'
 
@@ -63,12 +65,16 @@ def _problem(
     known = sources.get(where.file, ()) if where else ()
     if where is None or not 1 <= where.line <= len(known):
         return [head, f"  help: {clean(problem.fix)}"] if problem.fix else [head]
-    line, at = _masked(
-        known[where.line - 1].rstrip("\r\n"),
-        max(where.column - 1, 0),
-        (where.file, where.line) in secret_lines,
-        problem.code in _BROKEN,
-    )
+    broken = problem.code in _BROKEN
+    if broken and _with_settings(known, where.line):
+        line, at = _key_alone(known[where.line - 1].rstrip("\r\n"))
+    else:
+        line, at = _masked(
+            known[where.line - 1].rstrip("\r\n"),
+            max(where.column - 1, 0),
+            (where.file, where.line) in secret_lines,
+            broken,
+        )
     line, at = _window(line, at)
     number = str(where.line)
     token = _TOKEN.match(line, at)
@@ -76,6 +82,22 @@ def _problem(
     below = f" {' ' * len(number)} | {' ' * cells(clean(line[:at]))}{carets}"
     help_text = f" help: {clean(problem.fix)}" if problem.fix else ""
     return [head, f" {number} | {clean(line)}", below + help_text]
+
+
+def _with_settings(lines: Sequence[str], number: int) -> bool:
+    """Whether a line stands in a table of a PSA or a vendor: there any value may be a secret."""
+    for line in reversed(lines[:number]):
+        if header := _HEADER.match(line):
+            return header.group(1) in ("psa", "vendors") and line is not lines[number - 1]
+    return False
+
+
+def _key_alone(line: str) -> tuple[str, int]:
+    """What may be shown of a broken line that may hold a secret: the key, if it has one."""
+    key, equals, _ = line.partition("=")
+    return (
+        (f"{key}= ***", len(key) + 2) if equals and re.fullmatch(r"[\w \t.-]+", key) else ("***", 0)
+    )
 
 
 def _masked(line: str, at: int, is_secret: bool, broken: bool) -> tuple[str, int]:
@@ -104,6 +126,8 @@ def _masked(line: str, at: int, is_secret: bool, broken: bool) -> tuple[str, int
         shown += _MASK
         taken = quoted.end()
     shown += line[taken:]
+    if named and named.end() <= len(shown):
+        shown = shown[: named.end()] + _BARE_NUMBER.sub("***", shown[named.end() :])
     if is_secret and not taken:  # not quoted: hide all that follows the key
         key = line.partition("=")[0] + "= " if "=" in line else ""
         return f"{key}***", len(key)

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from typing import Literal
 
 import httpx
 import msgspec
 
-from drybill.secrets import keep
+from drybill.secrets import fetch, keep
 from drybill.transport.errors import Malformed, failure_of
 
 _LEEWAY = 60.0  # seconds before its end at which a token counts as over
-
-
-class Basic(httpx.BasicAuth):
-    """User and password; ConnectWise's user is `company+public_key`."""
-
-    def __init__(self, user: str, password: str) -> None:
-        keep(password)
-        keep(f"{user}:{password}")
-        super().__init__(user, password)
 
 
 class StaticHeaders(httpx.Auth):
@@ -30,7 +23,7 @@ class StaticHeaders(httpx.Auth):
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         for value in headers.values():
-            keep(value.removeprefix("Bearer "))
+            keep(value.removeprefix("Bearer ").removeprefix("Basic "))
         self._headers = dict(headers)
 
     async def async_auth_flow(
@@ -38,6 +31,23 @@ class StaticHeaders(httpx.Auth):
     ) -> AsyncGenerator[httpx.Request, httpx.Response]:
         request.headers.update(self._headers)
         yield request
+
+
+def fetch_all(references: Mapping[str, str], base: Path, table: str) -> list[str]:
+    """The secrets behind the references of a table's credentials, in their order.
+
+    `base` is the mapping's folder. Raises InputError for the first that is missing.
+    """
+    return [fetch(each, base, f"{table}: {name}") for name, each in references.items()]
+
+
+def basic(user: str, password: str, headers: Mapping[str, str] | None = None) -> StaticHeaders:
+    """User and password, with further headers that a PSA asks for. ConnectWise's user is
+    `company+public_key`."""
+    keep(password)
+    keep(f"{user}:{password}")
+    pair = b64encode(f"{user}:{password}".encode()).decode()
+    return StaticHeaders({"Authorization": f"Basic {pair}", **(headers or {})})
 
 
 def bearer(token: str) -> StaticHeaders:

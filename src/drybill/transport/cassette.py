@@ -16,6 +16,7 @@ from drybill import secrets, whole
 from drybill.errors import InputError, Place, Problem
 
 SCHEMA = "drybill.recording/1"
+MASKED = secrets.MASK  # what stands in a recording where a secret stood
 _HEADERS = frozenset({"content-type", "link", "date", "retry-after"})
 _OFFLINE = False
 

@@ -1,0 +1,237 @@
+"""ConnectWise's reader: what it can do, what it reads, and the steps that would make a change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec import field as new_field
+from msgspec.structs import replace
+
+from drybill import plugins
+from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.usage import Receipt
+from drybill.errors import Place, Problem, RefusedError
+from drybill.psa.connectwise import wire
+from drybill.psa.connectwise.api import Api
+from drybill.psa.connectwise.reading import (
+    ROUNDING,
+    Found,
+    instant,
+    quantity_text,
+    reachable,
+    read_additions,
+    read_agreements,
+    witnesses,
+)
+from drybill.psa.connectwise.settings import ASSUMED, Settings
+from drybill.psa.connectwise.writing import ConnectWiseWriter
+from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading, Scope
+from drybill.transport.errors import Denied
+from drybill.transport.progress import current
+
+_WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end"))
+_CAPABILITIES = Capabilities(
+    _WRITABLE,
+    fractions=True,
+    zero=True,
+    rounding=ROUNDING,
+    not_projected=("tax", "time", "expenses", "one-off products", "agreement adjustments"),
+)
+
+
+class ConnectWiseReader(Struct, frozen=True):
+    """`[psa.NAME]` with `kind = "connectwise"`."""
+
+    name: str
+    target: str
+    settings: Settings
+    base: Path
+    scope: Scope
+    api: Api
+    kind: str = "connectwise"
+    capabilities: Capabilities = _CAPABILITIES
+    product_ids: dict[str, int] = new_field(default_factory=dict)  # learnt while reading
+
+    @property
+    def instance(self) -> str:
+        """Host and company, whatever the mapping calls them. Raises InputError: no company."""
+        company = sha256(self.api.company().casefold().encode()).hexdigest()
+        return f"connectwise:{self.target}:{company[:16]}"
+
+    def session(self) -> AbstractAsyncContextManager[object]:
+        return self.api.open()
+
+    async def read(self) -> Reading:
+        """Active agreements that the mapping can reach, with all their additions."""
+        active = {"conditions": 'agreementStatus="Active"', "fields": wire.AGREEMENT_FIELDS}
+        agreements, cycles = await asyncio.gather(self._agreements(active), self._cycles())
+        wanted = reachable(agreements, self.scope.companies)
+        reading = await self._reading(wanted, cycles, len(agreements) - len(wanted))
+        if self.settings.witness == "off":
+            return reading
+        recaps = await self.api.rows(
+            "/finance/agreementrecap/", wire.Recap, id_of=_id, what="pages of the recap"
+        )
+        return replace(reading, witnesses=witnesses(recaps))
+
+    async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
+        """Some agreements, whatever their state is by now, each with its additions."""
+        agreements = await asyncio.gather(
+            *(self._agreement(int(id)) for id in sorted(agreement_ids))
+        )
+        cycles = await self._cycles()
+        return await self._reading(agreements, cycles, 0, await self._above(agreements))
+
+    async def read_client(self, company_id: str) -> Reading:
+        """A company's agreements, with all their additions."""
+        ask = {"conditions": f"company/id={int(company_id)}", "fields": wire.AGREEMENT_FIELDS}
+        agreements, cycles = await asyncio.gather(self._agreements(ask), self._cycles())
+        return await self._reading(agreements, cycles, 0, await self._above(agreements))
+
+    async def _agreement(self, id: int) -> wire.Agreement:
+        answer = await self.api.get(f"/finance/agreements/{id}", {"fields": wire.AGREEMENT_FIELDS})
+        return answer.decode(wire.Agreement)
+
+    async def _above(self, agreements: Iterable[wire.Agreement]) -> list[wire.Agreement]:
+        """Active parents that are not among them: a child may take its dates from its parent."""
+        known = {each.id for each in agreements}
+        parents = {
+            each.parentAgreement.id
+            for each in agreements
+            if each.parentAgreement and each.parentAgreement.id
+        }
+        found = await asyncio.gather(*(self._agreement(id) for id in sorted(parents - known)))
+        return [each for each in found if each.agreementStatus == "Active"]
+
+    async def _agreements(self, ask: Mapping[str, str]) -> list[wire.Agreement]:
+        return await self.api.rows("/finance/agreements", wire.Agreement, params=ask, id_of=_id)
+
+    async def _cycles(self) -> dict[int, wire.Cycle] | None:
+        """None: this role may not read the table setup."""
+        try:
+            rows = await self.api.rows("/finance/billingCycles", wire.Cycle, id_of=_id)
+        except Denied:
+            return None
+        return {each.id: each for each in rows}
+
+    async def _reading(
+        self,
+        agreements: Iterable[wire.Agreement],
+        cycles: dict[int, wire.Cycle] | None,
+        left: int,
+        above: Iterable[wire.Agreement] = (),
+    ) -> Reading:
+        """`left` agreements were not read; `above` are parents, known for their dates only."""
+        found = Found()
+        wanted = list(agreements)
+        read_agreements(self.name, (*above, *wanted), cycles, self.settings, found)
+        ids = {str(each.id) for each in wanted}
+        found.agreements = [each for each in found.agreements if each.id in ids]
+        told, done = current(), 0
+
+        async def additions(id: str) -> list[wire.Addition]:
+            nonlocal done
+            ask = {"fields": wire.ADDITION_FIELDS}
+            path = f"/finance/agreements/{id}/additions"
+            rows = await self.api.rows(path, wire.Addition, params=ask, id_of=_id)
+            done += 1
+            told.done(self.name, "agreements", done, len(found.agreements))
+            return rows
+
+        lists = await asyncio.gather(*(additions(each.id) for each in found.agreements))
+        for agreement, rows in zip(found.agreements, lists, strict=True):
+            read_additions(agreement, rows, self.scope.products, self.settings, found)
+        self.product_ids.update(found.product_ids)
+        names = {each.company_id: each.company_name for each in found.agreements}
+        problems = [*found.notices, f"assumed: {'; '.join(ASSUMED)}"]
+        if cycles is None:
+            problems.append("billing cycles may not be read: their names are taken at their word")
+        if left:
+            problems.append(f"{left} active agreements of companies outside the mapping: not read")
+        receipt = Receipt(
+            source=self.name,
+            kind=self.kind,
+            records=len(found.segments),
+            customers=frozenset(names),
+            names=tuple(sorted(names.items())),
+            problems=tuple(problems),
+        )
+        return Reading(tuple(found.agreements), tuple(found.segments), receipt)
+
+    def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
+        """One call per change. Quantities are absolute: to send one twice changes nothing more."""
+        where, quantity = change.agreement_id, quantity_text(change.quantity)
+        if change.field == "create":
+            return self._create(change, quantity)
+        if change.field == "end":
+            last = change.effective
+            if self.settings.cancelled_date == "last_day":
+                last -= timedelta(days=1)
+            says = f"addition {change.line_id}: cancelled, not billed from {change.effective}"
+            values = (("cancelledDate", instant(last)),)
+            return (WriteStep("patch", change.line_id, values, says, where),)
+        says = f"addition {change.line_id}: quantity {quantity}"
+        return (WriteStep("patch", change.line_id, (("quantity", quantity),), says, where),)
+
+    def _create(self, change: Change, quantity: str) -> tuple[WriteStep, ...] | Refusal:
+        if change.unit_price is None:
+            detail = f"a new line for {change.product} needs a price, and the mapping gives none"
+            return Refusal("PRICE_UNKNOWN", detail)
+        product_id = self.product_ids.get(change.product)
+        if product_id is None and change.product.isdecimal():
+            product_id = int(change.product)
+        if product_id is None:
+            return Refusal("PRODUCT_ID_UNKNOWN", f"no agreement that was read has {change.product}")
+        price = f"{change.unit_price:f}"
+        values = (
+            ("product", str(product_id)),
+            ("quantity", quantity),
+            ("unitPrice", price),
+            ("effectiveDate", instant(change.effective)),
+            ("description", change.description),
+        )
+        says = (
+            f"new addition on agreement {change.agreement_id}: {change.product}, quantity "
+            f"{quantity} at {price} from {change.effective}"
+        )
+        return (WriteStep("post", "", values, says, change.agreement_id),)
+
+
+class ConnectWiseAdapter:
+    """Opens `[psa.NAME]` with `kind = "connectwise"`."""
+
+    def open(
+        self, name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()
+    ) -> ConnectWiseReader:
+        """Asks nothing yet. Raises InputError for settings that are wrong."""
+        checked = plugins.check_settings(Settings, f"psa.{name}", settings)
+        host = checked.url.partition("://")[2]
+        return ConnectWiseReader(
+            name=name,
+            target=host,
+            settings=checked,
+            base=base,
+            scope=scope,
+            api=Api(name, checked, base),
+        )
+
+    def writer(self, reader: PsaReader) -> PsaWriter:
+        """With the second key pair, if there is one."""
+        if not isinstance(reader, ConnectWiseReader):
+            raise TypeError("this writer is for readers of ConnectWise")
+        if not reader.capabilities.writable:
+            raise RefusedError([Problem("read-only", Place(reader.target), "it is read only")])
+        return ConnectWiseWriter(Api(reader.name, reader.settings, reader.base, may_write=True))
+
+
+def _id(row: wire.Agreement | wire.Addition | wire.Cycle | wire.Recap) -> str:
+    return str(row.id)
+
+
+adapter = ConnectWiseAdapter()

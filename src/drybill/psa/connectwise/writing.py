@@ -1,0 +1,95 @@
+"""ConnectWise's writer: one call per step, its answer compared, never sent twice."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from drybill.billing.change import WriteStep
+from drybill.psa.connectwise import wire
+from drybill.psa.connectwise.api import Api
+from drybill.psa.port import Answer
+from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
+
+_NOT_DONE = (Denied, NotFound, RateLimited, Rejected)  # the server read it and did not do it
+
+
+class ConnectWiseWriter:
+    """The lock of this machine is held by whoever applies; ConnectWise itself knows none."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Raises InputError where a secret is missing."""
+        await self._open.enter_async_context(self._api.open())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self._open.aclose()
+
+    async def execute(self, step: WriteStep) -> Answer:
+        """A 2xx is believed only where the object that comes with it has the new value."""
+        path = f"/finance/agreements/{int(step.agreement_id)}/additions"
+        try:
+            if step.action == "patch":
+                operations = [_replace(name, value) for name, value in step.values]
+                answer = await self._api.write("PATCH", f"{path}/{int(step.line_id)}", operations)
+            else:
+                answer = await self._api.write("POST", path, _addition(dict(step.values)))
+            made = answer.decode(wire.Addition)
+        except _NOT_DONE as error:
+            return Answer("rejected", _said(error))
+        except HttpError as error:
+            return Answer("unknown", _said(error))
+        return _compared(step, made)
+
+
+def _replace(name: str, value: str) -> dict[str, Any]:
+    return {"op": "replace", "path": name, "value": _json(name, value)}
+
+
+def _addition(values: dict[str, str]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        name: _json(name, value) for name, value in values.items() if name != "product" and value
+    }
+    return {"product": {"id": int(values.get("product", 0))}, "billCustomer": "Billable", **body}
+
+
+def _json(name: str, value: str) -> object:
+    return Decimal(value) if name in ("quantity", "unitPrice") else value
+
+
+def _compared(step: WriteStep, made: wire.Addition) -> Answer:
+    """ConnectWise may answer 200 and change nothing (Developer Guide, PATCH)."""
+    now = {
+        "quantity": made.quantity,
+        "unitPrice": made.unitPrice,
+        "cancelledDate": made.cancelledDate,
+        "effectiveDate": made.effectiveDate,
+    }
+    for name, value in step.values:
+        if name in now and not _same(now[name], value):
+            return Answer("unknown", f"answered as done, and {name} is {now[name]}")
+    return Answer("accepted", f"addition {made.id}")
+
+
+def _same(found: object, wanted: str) -> bool:
+    if isinstance(found, Decimal):
+        return found == Decimal(wanted)
+    return isinstance(found, str) and found[:10] == wanted[:10]
+
+
+def _said(error: HttpError) -> str:
+    said = f"{error.status}: {error.said}" if error.status else error.said
+    if isinstance(error, Denied):
+        said += " (the role needs Edit on Finance > Agreements)"
+    return said
