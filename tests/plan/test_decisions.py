@@ -54,6 +54,15 @@ def accepted(run: Computed, psa: str, vendor: str, last_day: str = "2027-01-31")
 # ---- acceptances ---------------------------------------------------------------------------------
 
 
+def test_a_number_that_nobody_says_has_not_moved(tmp_path: Path) -> None:
+    toml = accepted(bill(tmp_path, SEAT, lines=TEN, v=used(12)), "10", "12")
+    row = only_row(bill(tmp_path, toml, lines=TEN, v=used("")))
+    assert (row.bucket, [reason.code for reason in row.reasons]) == (
+        "unknown",
+        ["QUANTITY_UNKNOWN"],
+    )
+
+
 @pytest.mark.parametrize(
     ("psa", "vendor", "last_day", "bucket", "code"),
     [

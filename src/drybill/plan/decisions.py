@@ -26,15 +26,15 @@ def accept(rows: Iterable[Row], accepted: Iterable[Acceptance], today: date) -> 
         if acceptance is None or row.bucket in (Bucket.UNCHANGED, Bucket.FIXED, Bucket.IGNORED):
             continue
         seen = (acceptance.psa_quantity, acceptance.vendor_quantity)
+        if row.counted is UNKNOWN and row.quantity_before == seen[0]:
+            continue  # nobody says that it moved
         if (row.quantity_before, row.counted) != seen:
             row.reasons += (Reason("ACCEPTANCE_STALE", acceptance.reason),)
             continue
         if today > acceptance.last_day:
             row.reasons += (Reason("ACCEPTANCE_EXPIRED", acceptance.last_day.isoformat()),)
             continue
-        if row.bucket is Bucket.UNKNOWN or (
-            row.bucket is Bucket.BLOCKED and row.counted is UNKNOWN
-        ):
+        if row.bucket is Bucket.UNKNOWN:
             continue  # nothing was known that could have been accepted
         if row.bucket.differs:
             hold(row)

@@ -108,9 +108,14 @@ class FilesReader(Struct, frozen=True):
             values += (("description", change.description),)
         says = (
             f"new line {line_id} on agreement {change.agreement_id}: "
-            f"{change.product}, quantity {quantity} at {price} from {day}"
+            f"{change.product}{_called(values)}, quantity {quantity} at {price} from {day}"
         )
         return (WriteStep("append", line_id, values, says),)
+
+
+def _called(values: tuple[tuple[str, str], ...]) -> str:
+    """What the client will read, where it is written."""
+    return "".join(f' "{text}"' for name, text in values if name == "description")
 
 
 class FilesAdapter:
