@@ -88,7 +88,7 @@ def _from_keyring(name: str, setting: str) -> str:
         fix = "pip install 'drybill[keyring]'"
         raise _failed(setting, "the keyring needs a package that is not installed", fix) from None
     try:
-        secret = keyring.get_password(service, user)
+        secret: str | None = keyring.get_password(service, user)
     except KeyringError as error:
         summary = f"the keyring cannot be asked: {type(error).__name__}"
         raise _failed(setting, summary, "use env:, cmd: or file: here") from None

@@ -16,7 +16,7 @@ from drybill.transport.errors import Denied, Malformed
 from drybill.transport.wall import Operation
 
 TOKEN = Operation("POST", r"/v1/token")
-URL = httpx.URL("https://api.example.com/v1/token")
+URL = "https://api.example.com/v1/token"
 FIELDS = {"client_id": "us", "client_secret": "s3cret-of-ours", "grant_type": "client_credentials"}
 
 

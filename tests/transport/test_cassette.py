@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from wire import ANY_READ, run
 
@@ -46,7 +45,7 @@ def read(base: str) -> Any:
 
 
 def _local(base: str) -> TokenCall:
-    return TokenCall(httpx.URL(f"{base}/token"), {"client_secret": CANARIES[0]}, ("client_secret",))
+    return TokenCall(f"{base}/token", {"client_secret": CANARIES[0]}, ("client_secret",))
 
 
 def test_a_recording_answers_for_the_network_and_holds_no_secret(

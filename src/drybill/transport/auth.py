@@ -64,7 +64,7 @@ class TokenCall(httpx.Auth):
 
     def __init__(
         self,
-        url: httpx.URL,
+        url: str,
         fields: Mapping[str, str],
         secret_fields: tuple[str, ...],
         *,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -85,6 +87,7 @@ class Client:
         self._reads, self._writes = reads, writes
         self._auth, self._headers = auth, dict(headers or {})
         self._limits, self._transient = limits, transient
+        self.said_at: datetime | None = None  # by the server's clock, its first answer
         self._http: httpx.AsyncClient | None = None
         self._gate: Gate | None = None
         self._progress: Progress = current()
@@ -92,6 +95,7 @@ class Client:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Raises InputError where a secret is missing."""
+        self.said_at = None
         offline = cassette.replaying()
         auth = None if offline or self._auth is None else self._auth()
         inner = httpx.AsyncHTTPTransport(
@@ -224,6 +228,13 @@ class Client:
                 raise Shifted(answer.request, f"it declared {declared} rows and gave {len(found)}")
         return found
 
+    def _note_time(self, response: httpx.Response) -> None:
+        """The earliest `Date` header: what was read is at least as new as that."""
+        with suppress(ValueError, TypeError):
+            said = parsedate_to_datetime(response.headers.get("date", ""))
+            if said.tzinfo is not None and (self.said_at is None or said < self.said_at):
+                self.said_at = said.astimezone(UTC)
+
     async def _send(
         self,
         method: str,
@@ -257,6 +268,7 @@ class Client:
                 if cassette.not_recorded(error):
                     raise Disconnected(request, "the recording does not hold it") from None
                 raise
+        self._note_time(response)
         for value in response.cookies.values():
             secrets.keep(value)
         failure = failure_of(response)

@@ -1,0 +1,331 @@
+"""Pax8's reader: which calls each measure needs, and what they say together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+from msgspec import Struct
+
+from drybill import plugins
+from drybill.billing.money import EXACT
+from drybill.billing.usage import Finality, Receipt, UsageRecord
+from drybill.transport.auth import TokenCall, fetch_all
+from drybill.transport.client import Client
+from drybill.transport.errors import NotFound
+from drybill.transport.limits import Limits
+from drybill.transport.paging import PageNumber
+from drybill.transport.progress import current
+from drybill.transport.wall import Operation
+from drybill.vendors.pax8 import wire
+from drybill.vendors.pax8.records import differences, of_item, of_subscription, of_usage
+from drybill.vendors.pax8.settings import Measure, Settings
+from drybill.vendors.port import Usage
+
+_ID = r"[0-9A-Za-z-]+"
+READS = (
+    Operation("POST", r"/v1/token"),  # gives a token and changes nothing
+    Operation("GET", r"/v1/companies"),
+    Operation("GET", rf"/v1/products/{_ID}"),
+    Operation("GET", r"/v1/subscriptions"),
+    Operation("GET", rf"/v1/subscriptions/{_ID}/usage-summaries"),
+    Operation("GET", rf"/v1/usage-summaries/{_ID}/usage-lines"),
+    Operation("GET", r"/v1/invoices"),
+    Operation("GET", rf"/v1/invoices/{_ID}/items"),
+    Operation("GET", r"/v1/invoices/draftItems"),
+)
+PAGES = PageNumber(rows=200, start=0, total=("page", "totalElements"), pages=("page", "totalPages"))
+_LABELS = {
+    "subscriptions": "subscriptions",
+    "draft": "draft of the next invoice",
+    "invoice": "last invoice",
+    "usage": "metered usage of the month",
+}
+_LOOK_BACK = 7  # days within which a metered product has a daily total
+_SHOWN = 5
+_CENT = Decimal("0.01")
+
+
+class Pax8(Struct, frozen=True):
+    """`[vendors.NAME]` with `kind = "pax8"`."""
+
+    name: str
+    settings: Settings
+    client: Client
+    kind: str = "pax8"
+
+    def session(self) -> AbstractAsyncContextManager[object]:
+        return self.client.open()
+
+    async def read(self) -> Usage:
+        """All companies, and what the measure says of each. Raises HttpError."""
+        companies = await self.client.rows(
+            "/v1/companies", wire.Company, PAGES, rows_at="content", id_of=_id, what="companies"
+        )
+        listed = {each.id: each.name or "" for each in companies if each.status != "Deleted"}
+        said_at = self.client.said_at or datetime.now(UTC)
+        reading = _Reading(self.name, self.settings, self.client, listed, said_at)
+        records = await reading.measure(self.settings.measure)
+        problems = list(reading.problems)
+        if self.settings.compare is not None:
+            others = await reading.measure(self.settings.compare)
+            problems += _compared(records, others, self.settings)
+        counted = ""
+        if self.settings.measure == "subscriptions":
+            counted = f" ({', '.join(self.settings.statuses)})"
+        return Usage(
+            records,
+            Receipt(
+                source=self.name,
+                kind=self.kind,
+                measure=_LABELS[self.settings.measure] + counted,
+                records=len(records),
+                customers=frozenset(listed),
+                as_of=said_at,
+                names=tuple(sorted(listed.items())),
+                product_names=tuple(
+                    sorted({r.sku: r.product_name for r in records if r.sku}.items())
+                ),
+                problems=tuple(problems),
+            ),
+        )
+
+
+class _Reading:
+    """One run's reading; products are asked for once, whoever needs them."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        client: Client,
+        companies: Mapping[str, str],
+        said_at: datetime,
+    ) -> None:
+        self._name, self._settings, self._client = name, settings, client
+        self._companies, self._said_at = companies, said_at
+        self._products: dict[str, wire.Product | None] = {}
+        self._subscriptions: list[wire.Subscription] | None = None
+        self.problems: list[str] = []
+
+    async def measure(self, measure: Measure) -> list[UsageRecord]:
+        if measure == "subscriptions":
+            return await self._seats()
+        if measure == "usage":
+            return await self._usage()
+        items = await (self._draft() if measure == "draft" else self._invoice())
+        await self._know(each.productId for each in items)
+        self._check_sums(items, measure)
+        finality = Finality.PROVISIONAL if measure == "draft" else Finality.FINAL
+        return [
+            of_item(
+                self._name,
+                each,
+                self._products.get(each.productId or ""),
+                finality,
+                self._said_at,
+            )
+            for each in items
+        ]
+
+    async def _seats(self) -> list[UsageRecord]:
+        subscriptions = await self._listed()
+        await self._know(each.productId for each in subscriptions)
+        statuses = frozenset(self._settings.statuses)
+        records = [
+            of_subscription(
+                self._name,
+                each,
+                self._products.get(each.productId),
+                self._companies.get(each.companyId, ""),
+                statuses,
+                self._said_at,
+            )
+            for each in subscriptions
+        ]
+        others = Counter(
+            each.status or "no status"
+            for each in subscriptions
+            if each.status not in statuses and each.status not in ("Cancelled", "Trial")
+        )
+        trials = sum(record.trial for record in records)
+        self.problems += [
+            f"{number} subscriptions are {status}: their quantity is unknown"
+            for status, number in sorted(others.items())
+        ]
+        if trials:
+            self.problems.append(f"{trials} trial subscriptions are left out")
+        return records
+
+    async def _listed(self) -> list[wire.Subscription]:
+        if self._subscriptions is None:
+            self._subscriptions = await self._client.rows(
+                "/v1/subscriptions",
+                wire.Subscription,
+                PAGES,
+                rows_at="content",
+                id_of=_id,
+                what="pages of subscriptions",
+            )
+        return self._subscriptions
+
+    async def _know(self, ids: Iterable[str | None]) -> None:
+        """Asks for products that are not known yet: only they tell the SKUs."""
+        wanted = sorted({id for id in ids if id} - self._products.keys())
+        told, done = current(), 0
+
+        async def one(id: str) -> None:
+            nonlocal done
+            try:
+                answer = await self._client.get(f"/v1/products/{id}")
+                self._products[id] = answer.decode(wire.Product)
+            except NotFound:  # it is sold no more
+                self._products[id] = None
+            done += 1
+            told.done(self._name, "products", done, len(wanted))
+
+        await asyncio.gather(*map(one, wanted))
+
+    async def _draft(self) -> list[wire.Item]:
+        """The next bill as Pax8 sees it now; metered products in arrears are not in it."""
+        return await self._items("/v1/invoices/draftItems", {"monthOffset": "1"})
+
+    async def _invoice(self) -> list[wire.Item]:
+        """The items of the newest invoices that were neither voided nor credited."""
+        since = (self._said_at - timedelta(days=62)).date().isoformat()
+        invoices = await self._client.rows(
+            "/v1/invoices",
+            wire.Invoice,
+            PAGES,
+            rows_at="content",
+            params={"invoiceDateRangeStart": since},
+            id_of=_id,
+            what="invoices",
+        )
+        valid = [each for each in invoices if each.status not in ("Void", "Credited")]
+        newest = max((each.invoiceDate or "" for each in valid), default="")
+        if not newest:
+            self.problems.append(f"no invoice since {since}")
+        chosen = sorted(each.id for each in valid if each.invoiceDate == newest)
+        lists = [await self._items(f"/v1/invoices/{id}/items", {}) for id in chosen]
+        return [item for items in lists for item in items]
+
+    async def _items(self, path: str, params: Mapping[str, str]) -> list[wire.Item]:
+        numbers = count()
+        return await self._client.rows(
+            path,
+            wire.Item,
+            PAGES,
+            rows_at="content",
+            params=params,
+            id_of=lambda each: each.id or f"#{next(numbers)}",  # draft items have no id
+            what="pages of items",
+        )
+
+    async def _usage(self) -> list[UsageRecord]:
+        """Each metered subscription's newest daily total of the month."""
+        statuses = frozenset(self._settings.statuses)
+        wanted = [each for each in await self._listed() if each.status in statuses]
+        await self._know(each.productId for each in wanted)
+        told, done = current(), 0
+
+        async def one(subscription: wire.Subscription) -> list[UsageRecord]:
+            nonlocal done
+            summaries = await self._client.rows(
+                f"/v1/subscriptions/{subscription.id}/usage-summaries",
+                wire.UsageSummary,
+                PAGES,
+                rows_at="content",
+                id_of=_id,
+            )
+            found = [record for each in summaries for record in await self._newest(each)]
+            done += 1
+            told.done(self._name, "subscriptions", done, len(wanted))
+            return found
+
+        lists = await asyncio.gather(*map(one, wanted))
+        return [record for records in lists for record in records]
+
+    async def _newest(self, summary: wire.UsageSummary) -> list[UsageRecord]:
+        today = self._said_at.date()
+        for back in range(_LOOK_BACK):
+            when = today - timedelta(days=back)
+            if when.month != today.month:
+                break
+            numbers = count()
+            lines = await self._client.rows(
+                f"/v1/usage-summaries/{summary.id}/usage-lines",
+                wire.UsageLine,
+                PAGES,
+                rows_at="content",
+                params={"usageDate": when.isoformat()},
+                id_of=lambda each, numbers=numbers: f"{each.productId}#{next(numbers)}",  # type: ignore[misc]
+            )
+            if lines:
+                await self._know(each.productId for each in lines)
+                known = {id: product for id, product in self._products.items() if product}
+                company = self._companies.get(summary.companyId, "")
+                return [
+                    of_usage(self._name, summary, each, known, company, self._said_at)
+                    for each in lines
+                ]
+        return []
+
+    def _check_sums(self, items: Iterable[wire.Item], measure: Measure) -> None:
+        wrong = [
+            each
+            for each in items
+            if each.cost is not None
+            and each.quantity is not None
+            and each.costTotal is not None
+            and abs(EXACT.subtract(EXACT.multiply(each.cost, each.quantity), each.costTotal))
+            > _CENT
+        ]
+        if wrong:
+            named = ", ".join(sorted({each.sku or "?" for each in wrong})[:_SHOWN])
+            says = f"{len(wrong)} items of the {_LABELS[measure]} are not cost x quantity: {named}"
+            self.problems.append(says)
+
+
+def open_vendor(name: str, settings: Mapping[str, object], base: Path) -> Pax8:
+    """Asks nothing yet. Raises InputError for settings that are wrong."""
+    checked = plugins.check_settings(Settings, f"vendors.{name}", settings)
+
+    def auth() -> TokenCall:
+        keys = {
+            "client_id": checked.credentials.client_id,
+            "client_secret": checked.credentials.client_secret,
+        }
+        client_id, client_secret = fetch_all(keys, base, f"vendors.{name}")
+        fields = {
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "audience": "https://api.pax8.com",
+            "grant_type": "client_credentials",
+        }
+        return TokenCall(f"{checked.url}/v1/token", fields, ("client_id", "client_secret"))
+
+    limits = Limits(at_once=checked.at_once, requests=checked.requests_per_minute)
+    return Pax8(name, checked, Client(name, checked.url, READS, auth=auth, limits=limits))
+
+
+def _compared(
+    records: list[UsageRecord], others: list[UsageRecord], settings: Settings
+) -> list[str]:
+    other = settings.compare or settings.measure
+    told = differences(records, others, _LABELS[settings.measure], _LABELS[other])
+    if not told:
+        return [f"compared with the {_LABELS[other]}: the same everywhere"]
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    says = f"compared with the {_LABELS[other]}: {len(told)} differ: "
+    return [says + "; ".join(told[:_SHOWN]) + more]
+
+
+def _id(row: wire.Company | wire.Subscription | wire.Invoice | wire.UsageSummary) -> str:
+    return row.id

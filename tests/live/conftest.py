@@ -1,0 +1,27 @@
+"""The sandbox on loopback, and a mapping that leads to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from site_of_work import Site
+
+from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
+from drybill.sandbox.serve import serving
+from drybill.sandbox.store import Store
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DRYBILL_STATE", str(tmp_path / "state"))
+    store = Store(tmp_path / "sandbox.db")
+    seed(store)
+    with serving(store) as url:
+        mapping = tmp_path / "mapping.toml"
+        mapping.write_text(MAPPING.format(url=url), "utf-8")
+        yield Site(tmp_path, store, url)
+    store.close()

@@ -1,0 +1,48 @@
+"""ConnectWise and Pax8, end to end through the command line, against the sandbox."""
+
+from __future__ import annotations
+
+from site_of_work import Site
+
+from command import drybill
+from drybill.errors import Exit
+
+
+def test_the_difference_is_shown_and_nothing_is_written(site: Site) -> None:
+    said = drybill("diff", site.mapping)
+    assert said.code == Exit.DONE, said.err
+    print(said.out)
+    rows = site.rows()
+    moves = {
+        name: (row["bucket"], row["quantity_before"], row["quantity_after"], row["difference"])
+        for name, row in rows.items()
+    }
+    assert moves == {
+        "3400": ("change", "25", "28", "66.00"),
+        "3401": ("unchanged", "30", "30", "0.00"),
+        "3402": ("fixed", "1", "1", "0.00"),
+        "3403": ("change", "12", "10", "-44.00"),
+        "3404": ("unchanged", "8", "8", "0.00"),
+        "3405": ("unchanged", "8", "8", "0.00"),
+        "1042 EDR": ("create", "0", "8", "40.00"),
+    }
+    assert {each["method"] for each in site.store.requests()} == {"GET", "POST"}
+    assert {each["path"] for each in site.sent("POST")} == {"/v1/token"}
+
+
+def test_apply_writes_the_plan_and_nothing_else(site: Site) -> None:
+    before = {each["id"]: each for each in site.store.all("addition")}
+    said = site.apply(site.plan())
+    assert said.code == Exit.DONE, said.err + said.out
+    after = {each["id"]: each for each in site.store.all("addition")}
+    assert (after[3400]["quantity"], after[3403]["quantity"]) == (28, 10)
+    assert {id for id in before if before[id] != after[id]} == {3400, 3403}
+    (new,) = after.keys() - before.keys()
+    assert (after[new]["quantity"], after[new]["unitPrice"], after[new]["product"]["id"]) == (
+        8,
+        5.0,
+        1351,
+    )
+    assert after[new]["effectiveDate"] == "2026-12-01T00:00:00Z"
+    assert [each["method"] for each in site.sent("PATCH")] == ["PATCH", "PATCH"]
+    assert {row["bucket"] for row in site.rows().values()} == {"unchanged", "fixed"}
