@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drybill.cli import complete
+from drybill.cli.tapes import Tapes
 from drybill.cli.view import Format, View
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from drybill.apply.plan_source import FoundPlan
     from drybill.errors import Exit
-    from drybill.flow.run import Request
+    from drybill.flow.dry_run import DryRun
+    from drybill.flow.run import Past, Request
     from drybill.journal import Journal
     from drybill.mapping.load import Mapping
     from drybill.plan.plan import Plan
@@ -79,6 +81,15 @@ def diff(
     trust: Annotated[
         str | None, typer.Option(help="Digest of a plan file that another machine made.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Keep all answers in a file, without secrets.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="The same run from such a file, offline.")
+    ] = None,
+    ticket: Annotated[
+        str | None, typer.Option(help="A ticket number, journalled with the run.")
+    ] = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 10 for differences, 11 for open decisions.")
     ] = False,
@@ -101,6 +112,11 @@ def diff(
     now = datetime.now(UTC)
     view = View(format, output, invoice, all_rows, quiet, exit_code, save)
     _check_together(apply, plan, trust, quiet, view, on_terminal())
+    tapes = Tapes(record, replay)
+    if (record or replay) and (apply or plan):
+        raise typer.BadParameter("--record and --replay are for dry runs without --plan")
+    if record and replay:
+        raise typer.BadParameter("--record and --replay: choose one")
     lifts = words.allowances(allow or [], reason)
     if plan is not None:
         fixed = {
@@ -127,9 +143,9 @@ def diff(
     )
     chosen = (only or [], skip or [])
     if plan is None:
-        code = _fresh(mapping, request, view, chosen, apply, now)
+        code = _fresh(mapping, request, view, chosen, apply, now, tapes, ticket)
     else:
-        code = _earlier(mapping, plan, trust, request, view, chosen, apply, now)
+        code = _earlier(mapping, plan, trust, request, view, chosen, apply, now, ticket)
     raise typer.Exit(int(code))
 
 
@@ -162,8 +178,10 @@ def _fresh(
     chosen: tuple[list[str], list[str]],
     apply: bool,
     now: datetime,
+    tapes: Tapes,
+    ticket: str | None,
 ) -> Exit:
-    """A new run: its plan is registered before anything is shown."""
+    """A new run: its plan is registered before anything is shown. A replayed one is nobody's."""
     from drybill.apply.plan_source import FoundPlan
     from drybill.cli.applying import apply_plan, ended
     from drybill.cli.mapping import chosen as chosen_mapping
@@ -171,15 +189,23 @@ def _fresh(
     from drybill.errors import worst
     from drybill.flow.dry_run import dry_run, exit_code
     from drybill.flow.memory import identity
+    from drybill.journal import Journal
     from drybill.mapping.load import load
 
     path = chosen_mapping(argument)
     mapping = load(path)
     view.refuse_inputs(mapping)
     journal, notices = open_journal(must_write=apply)
+    if tapes.replay is not None:
+        journal, notices = Journal.transient(), [f"replayed from {tapes.replay}"]
     with journal:
-        facts = {"command": "apply" if apply else "diff", "mapping": str(path)}
-        run = dry_run(mapping, request, journal, now, facts, chosen, view.all_rows or view.invoices)
+        facts = {"command": "apply" if apply else "diff", "mapping": str(path), **_about(ticket)}
+        every = view.all_rows or view.invoices
+
+        def one_run(request: Request, past: Past | None) -> DryRun:
+            return dry_run(mapping, request, journal, now, facts, chosen, every, past)
+
+        run, request = tapes.run(one_run, request, mapping)
         code = exit_code(run.plan, view.exit_code)
         with ended(journal, run.run):
             view.save_plan(run.content, run.digest, now, run.run)
@@ -215,6 +241,7 @@ def _earlier(
     chosen: tuple[list[str], list[str]],
     apply: bool,
     now: datetime,
+    ticket: str | None,
 ) -> Exit:
     """A plan that was made before: shown again, or applied as it was shown."""
     from msgspec.structs import replace
@@ -253,7 +280,7 @@ def _earlier(
                 chosen = ([row.id for row in cut.writes], [])
         plan, digest = found.plan, found.digest
         as_of = moment(request.as_of, mapping.policy.timezone)
-        facts = {"command": "apply" if apply else "diff", "plan": digest}
+        facts = {"command": "apply" if apply else "diff", "plan": digest, **_about(ticket)}
         run = journal.start_run(identity(path), as_of, facts)
         with ended(journal, run):
             record_allowances(journal, run, request)
@@ -286,6 +313,10 @@ def _earlier(
                 code = worst([code, written])
         journal.end_run(run, code, {"applied": digest} if apply else {})
     return code
+
+
+def _about(ticket: str | None) -> dict[str, str]:
+    return {"ticket": ticket.strip()} if ticket and ticket.strip() else {}
 
 
 def _recounted(

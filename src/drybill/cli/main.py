@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from drybill.cli import accept, check, demo, diff, explain, listings, runs
+from drybill.cli import accept, check, demo, diff, explain, listings, runs, sandbox
 from drybill.errors import DrybillError, Exit, InputError, Problem
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ app.command("check")(check.check)
 app.command("accept")(accept.accept)
 app.add_typer(runs.app, name="runs")
 app.command("demo")(demo.demo)
+app.command("sandbox")(sandbox.sandbox)
 app.command("schema")(listings.schema)
 app.command("vendors")(listings.vendors)
 app.command("psa")(listings.psa)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from drybill.errors import Place, Problem
+from drybill.errors import InputError, Place, Problem
 
 if TYPE_CHECKING:
     from drybill.journal import Journal
@@ -40,7 +40,6 @@ def put(data: str | bytes, output: Path | None = None) -> None:
     content = data.encode("utf-8", "replace") if isinstance(data, str) else data
     if output is not None:
         from drybill import whole
-        from drybill.errors import InputError
 
         try:
             whole.write(output, content)

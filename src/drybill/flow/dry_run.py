@@ -14,7 +14,7 @@ from drybill.errors import Exit, InputError, Problem, worst
 from drybill.flow.compute import compute
 from drybill.flow.fetch import fetch
 from drybill.flow.memory import identity, moment, recall, remember
-from drybill.flow.run import Computed, Fetched, Request
+from drybill.flow.run import Computed, Fetched, Past, Request
 from drybill.flow.selection import Selection, check_names, with_ids
 from drybill.journal import Journal
 from drybill.mapping.load import Mapping as MappingFile
@@ -39,7 +39,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     created: datetime
     computed: Computed
     fetched: Fetched
-    recent: Sequence[RecentWrite]
+    past: Past  # what it depended on, beside what was fetched
     selection: Selection  # with the ids behind the names that were given
 
 
@@ -51,9 +51,11 @@ def dry_run(
     facts: Mapping[str, object],
     chosen: tuple[Collection[str], Collection[str]] = ((), ()),
     every_row: bool = False,
+    past: Past | None = None,
 ) -> DryRun:
     """One run. `every_row` asks for a row of every line however many there are. `chosen` are row
     ids (or unique prefixes) of --only and --skip: with any, the plan is a child of the whole one.
+    `past` is what a recorded run depended on; None asks the journal.
 
     Raises:
         InputError: for anything wrong in the mapping's files or in a source's answer.
@@ -61,7 +63,7 @@ def dry_run(
     """
     fetched = fetch(mapping, request.without)
     as_of = moment(request.as_of, mapping.policy.timezone)
-    past = recall(journal, mapping, fetched, as_of, now)
+    past = past or recall(journal, mapping, fetched, as_of, now)
     segments = [s for reading in fetched.readings.values() for s in reading.segments]
     receipts = {name: usage.receipt for name, usage in fetched.usages.items()}
     check_names(request.selection, mapping.policy, fetched.agreements, segments, receipts)
@@ -92,7 +94,7 @@ def dry_run(
         created=now,
         computed=computed,
         fetched=fetched,
-        recent=past.recent,
+        past=past,
         selection=selection,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -34,6 +33,7 @@ from drybill.psa.connectwise.writing import ConnectWiseWriter
 from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading, Scope
 from drybill.transport.errors import Denied
 from drybill.transport.progress import current
+from drybill.transport.together import together
 
 _WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end"))
 _CAPABILITIES = Capabilities(
@@ -70,7 +70,7 @@ class ConnectWiseReader(Struct, frozen=True):
     async def read(self) -> Reading:
         """Active agreements that the mapping can reach, with all their additions."""
         active = {"conditions": 'agreementStatus="Active"', "fields": wire.AGREEMENT_FIELDS}
-        agreements, cycles = await asyncio.gather(self._agreements(active), self._cycles())
+        agreements, cycles = await self._with_cycles(active)
         wanted = reachable(agreements, self.scope.companies)
         reading = await self._reading(wanted, cycles, len(agreements) - len(wanted))
         if self.settings.witness == "off":
@@ -82,16 +82,14 @@ class ConnectWiseReader(Struct, frozen=True):
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """Some agreements, whatever their state is by now, each with its additions."""
-        agreements = await asyncio.gather(
-            *(self._agreement(int(id)) for id in sorted(agreement_ids))
-        )
+        agreements = await together(self._agreement(int(id)) for id in sorted(agreement_ids))
         cycles = await self._cycles()
         return await self._reading(agreements, cycles, 0, await self._above(agreements))
 
     async def read_client(self, company_id: str) -> Reading:
         """A company's agreements, with all their additions."""
         ask = {"conditions": f"company/id={int(company_id)}", "fields": wire.AGREEMENT_FIELDS}
-        agreements, cycles = await asyncio.gather(self._agreements(ask), self._cycles())
+        agreements, cycles = await self._with_cycles(ask)
         return await self._reading(agreements, cycles, 0, await self._above(agreements))
 
     async def _agreement(self, id: int) -> wire.Agreement:
@@ -106,8 +104,13 @@ class ConnectWiseReader(Struct, frozen=True):
             for each in agreements
             if each.parentAgreement and each.parentAgreement.id
         }
-        found = await asyncio.gather(*(self._agreement(id) for id in sorted(parents - known)))
+        found = await together(self._agreement(id) for id in sorted(parents - known))
         return [each for each in found if each.agreementStatus == "Active"]
+
+    async def _with_cycles(
+        self, ask: Mapping[str, str]
+    ) -> tuple[list[wire.Agreement], dict[int, wire.Cycle] | None]:
+        return await self._agreements(ask), await self._cycles()
 
     async def _agreements(self, ask: Mapping[str, str]) -> list[wire.Agreement]:
         return await self.api.rows("/finance/agreements", wire.Agreement, params=ask, id_of=_id)
@@ -144,7 +147,7 @@ class ConnectWiseReader(Struct, frozen=True):
             told.done(self.name, "agreements", done, len(found.agreements))
             return rows
 
-        lists = await asyncio.gather(*(additions(each.id) for each in found.agreements))
+        lists = await together(additions(each.id) for each in found.agreements)
         for agreement, rows in zip(found.agreements, lists, strict=True):
             read_additions(agreement, rows, self.scope.products, self.settings, found)
         self.product_ids.update(found.product_ids)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +21,7 @@ from drybill.transport.errors import NotFound
 from drybill.transport.limits import Limits
 from drybill.transport.paging import PageNumber
 from drybill.transport.progress import current
+from drybill.transport.together import together
 from drybill.transport.wall import Operation
 from drybill.vendors.pax8 import wire
 from drybill.vendors.pax8.records import differences, of_item, of_subscription, of_usage
@@ -190,7 +190,7 @@ class _Reading:
             done += 1
             told.done(self._name, "products", done, len(wanted))
 
-        await asyncio.gather(*map(one, wanted))
+        await together(map(one, wanted))
 
     async def _draft(self) -> list[wire.Item]:
         """The next bill as Pax8 sees it now; metered products in arrears are not in it."""
@@ -249,7 +249,7 @@ class _Reading:
             told.done(self._name, "subscriptions", done, len(wanted))
             return found
 
-        lists = await asyncio.gather(*map(one, wanted))
+        lists = await together(map(one, wanted))
         return [record for records in lists for record in records]
 
     async def _newest(self, summary: wire.UsageSummary) -> list[UsageRecord]:

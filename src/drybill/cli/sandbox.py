@@ -1,0 +1,83 @@
+"""`drybill sandbox`: a practice ground for --apply, shaped like ConnectWise PSA and Pax8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sandbox(
+    folder: Annotated[
+        Path, typer.Argument(help="Where its database, mapping and keys lie; made if missing.")
+    ] = Path("drybill-sandbox"),
+    port: Annotated[int, typer.Option(help="On 127.0.0.1.", min=1, max=65535)] = 8765,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND[=VALUE][@METHOD][:TIMES], such as cut, latency=50:0, lost@PATCH."),
+    ] = None,
+) -> None:
+    """Serve a practice PSA and vendor on loopback, until Ctrl-C.
+
+    It is shaped like ConnectWise PSA and Pax8 after their published documents, and was never held
+    against their servers: what works here is practised, not proven. Faults: latency, 429, 500, 503,
+    timeout, cut, html, lost, refuse, edit, silent, shift. Needs drybill[sandbox].
+    """
+    from drybill.cli.screen import put
+    from drybill.errors import InputError, Problem
+    from drybill.report.words import clean
+
+    try:
+        from drybill.sandbox.app import FAULTS
+        from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
+        from drybill.sandbox.serve import HOST, run
+        from drybill.sandbox.store import Store
+    except ImportError:
+        fix = "pip install 'drybill[sandbox]'"
+        summary = "the sandbox needs packages that are not installed"
+        raise InputError([Problem("sandbox-missing", None, summary, fix)]) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        store = Store(folder / "sandbox.db")
+        if not store.all("login"):
+            seed(store)
+        mapping = folder / "mapping.toml"
+        if not mapping.exists():
+            mapping.write_text(MAPPING.format(url=f"http://{HOST}:{port}"), "utf-8")
+        lines = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
+        (folder / "keys.sh").write_text("\n".join(lines) + "\n", "utf-8")
+    except OSError as error:
+        summary = f"{folder} cannot be used: {(error.strerror or str(error)).lower()}"
+        raise InputError([Problem("sandbox-folder", None, summary)]) from None
+    store.clear_faults()
+    for words in fault or []:
+        _set(store, words, FAULTS)
+    said = clean(str(folder))
+    put(
+        f"Serving on http://{HOST}:{port} until Ctrl-C. In another terminal:\n"
+        f"  . {said}/keys.sh\n"
+        f"  drybill diff {said}/mapping.toml\n"
+    )
+    try:
+        run(store, port)
+    except (OSError, SystemExit):
+        summary = f"port {port} cannot be opened"
+        raise InputError(
+            [Problem("sandbox-port", None, summary, "name another with --port")]
+        ) from None
+
+
+def _set(store: object, words: str, known: dict[str, str]) -> None:
+    """`KIND[=VALUE][@METHOD][:TIMES]`. Raises typer.BadParameter."""
+    from drybill.sandbox.store import Store
+
+    rest, _, times = words.partition(":")
+    rest, _, method = rest.partition("@")
+    kind, _, value = rest.partition("=")
+    if kind not in known or not (times or "1").isdecimal() or not (value or "0").isdecimal():
+        raise typer.BadParameter(f"--fault {words}: kinds are {', '.join(known)}")
+    assert isinstance(store, Store)
+    store.add_fault(
+        kind, method=method.upper() or "*", times=int(times or 1), value=int(value or 0)
+    )
