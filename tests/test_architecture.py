@@ -58,7 +58,7 @@ EDGES = {
     "tree_sitter": {"mapping"},
     "tree_sitter_toml": {"mapping"},
     "deepdiff": {"apply"},
-    "filelock": {"psa"},
+    "filelock": {"psa", "apply"},
     "python_calamine": {"tabular"},
     "sqlite3": {"journal", "sandbox"},
     "platformdirs": {"journal"},

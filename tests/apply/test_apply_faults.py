@@ -208,8 +208,9 @@ def test_an_unknown_outcome_counts_for_the_guards_and_is_found_by_the_next_run(
     assert not write.verified
     fault.read_fails = ""
     again = desk.apply(plan)
-    assert (again.code, fault.sent) == (Exit.REFUSED, 1)
-    assert "quantity: planned 10, found 13" in again.err
+    assert (again.code, fault.sent) == (Exit.DONE, 1)
+    assert "an earlier run had written it" in again.err
+    assert desk.apply(plan).code == Exit.REFUSED  # it is settled now
     assert desk.rows()["L1"]["bucket"] == "unchanged"
 
 
@@ -261,8 +262,9 @@ def test_a_run_that_was_killed_is_carried_on_without_doubling(
     assert (run.facts["command"], run.exit_code, run.ended) == ("apply", None, None)
     assert kinds == ["run", "intent"]
     assert "still going, or killed" in drybill("runs").out
-    said = desk.apply(plan)
-    assert said.code == (Exit.APPLIED_IN_PART if after else Exit.DONE), said.err
+    said = drybill("runs", "resume", run.id, "--apply")
+    assert said.code == Exit.DONE, said.err
+    assert ("an earlier run had written it" in said.err) is after
     assert desk.lines.count("drybill-") == 1
     assert desk.diff()["verdict"] == "clean"
 
@@ -301,7 +303,7 @@ def test_a_killed_plan_does_not_count_its_own_lines_twice(
     assert said.code == Exit.INTERRUPTED
     assert "stopped after 0 of 4 lines" in said.err
     assert "interrupted" in said.err
-    assert desk.apply(plan).code == Exit.APPLIED_IN_PART
+    assert desk.apply(plan).code == Exit.DONE
     assert desk.diff()["verdict"] == "clean"
 
 
@@ -324,10 +326,44 @@ def test_ctrl_c_stops_between_two_lines_never_within_one(
         signal.signal(signal.SIGINT, before)
     assert said.code == Exit.INTERRUPTED
     assert "10 -> 13" in said.err, "the line that was being written is told"
-    assert f"stopped after {said.err.count('verified')} of 4 lines: drybill runs show" in said.err
+    assert f"stopped after {said.err.count('verified')} of 4 lines: drybill runs resume" in said.err
     assert "Seats,12,4.00" in desk.lines, "the next line was not begun"
     with Journal.open(write=False) as journal:
         assert journal.runs(1)[0].exit_code == Exit.INTERRUPTED
         kinds = [entry.kind for entry in journal.run_entries(journal.runs(1)[0].id)]
     assert kinds.count("intent") == kinds.count("readback")
     assert desk.apply(desk.plan()).code == Exit.DONE
+
+
+# Going on after a stop
+
+
+def test_resume_without_apply_only_says_what_is_left(desk: Desk) -> None:
+    plan = desk.plan()
+    assert desk.apply(plan).code == Exit.DONE
+    written = desk.lines
+    said = drybill("runs", "resume", _last_run())
+    assert (said.code, desk.lines) == (Exit.DONE, written)
+    assert "4 of 4 lines are written" in said.out
+    assert "There is nothing left to do." in said.out
+
+
+def test_resume_leaves_alone_what_somebody_changed_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither as the plan saw it nor as it meant it: a person must look."""
+    plan = desk.plan()
+    assert killed(monkeypatch, False, plan) == 9
+    lines = desk.folder / "lines.csv"
+    lines.write_text(desk.lines.replace('all of them",10', 'all of them",99'), "utf-8")
+    said = drybill("runs", "resume", _last_run())
+    assert "Nothing was written." in said.out
+    said = drybill("runs", "resume", _last_run(), "--apply")
+    assert said.code == Exit.APPLIED_IN_PART
+    assert "found 99" in said.err
+    assert 'all of them",99' in desk.lines
+
+
+def _last_run() -> str:
+    with Journal.open(write=False) as journal:
+        return journal.runs(1)[0].id

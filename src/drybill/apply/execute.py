@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from drybill.apply.freshness import find, moved, not_as_planned, refuse_moved_invoice
-from drybill.apply.permission import refuse_other_steps
+from drybill.apply.lock import only_writer
 from drybill.billing.change import WriteStep
 from drybill.billing.row import Row
 from drybill.errors import DrybillError, Exit
@@ -54,9 +54,9 @@ def execute(
     what was true at the question may not be true any more.
 
     Raises:
-        LockedError: another run writes to one of the PSAs.
-        RefusedError: the next invoice of a line is not the one projected, a step is not the one
-            of the change shown, or what `permit_again` says; nothing was written.
+        LockedError: another run of this machine writes to one of the PSAs.
+        RefusedError: the next invoice of a line is not the one projected, or what `permit_again`
+            says; nothing was written.
         InputError, UnreachableError: a PSA cannot be read; nothing was written.
     """
     writers = {
@@ -78,6 +78,8 @@ async def _execute(
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     async with AsyncExitStack() as held_open:
+        for name in sorted(writers):
+            held_open.enter_context(only_writer(readers[name].instance, readers[name].target))
         held = {
             name: await held_open.enter_async_context(writer)
             for name, writer in sorted(writers.items())
@@ -90,13 +92,16 @@ async def _execute(
             ids = frozenset(row.agreement_id for row in plan.writes if row.psa == name)
             readings[name] = await readers[name].read_lines(ids)
         refuse_moved_invoice(plan, readings)
-        refuse_other_steps(plan, readers)
         stopped = ""
+        begun = journal.begun(filter(None, (digest, plan.parent)))
         payers = {row.id: invoice.client_id for invoice in plan.invoices for row in invoice.rows}
         for row in plan.writes:
             await asyncio.sleep(0)  # where Ctrl-C stops: between two lines
             payer = payers[row.id]
-            line = _Line(row, payer, digest, readers[row.psa], held[row.psa], journal, run)
+            line = _Line(
+                row, payer, digest, readers[row.psa], held[row.psa], journal, run,
+                begun.get(row.id),
+            )  # fmt: skip
             try:
                 outcome = line.outcome("skipped", None, stopped) if stopped else await line.write()
             except DrybillError as error:  # of the journal: all others became an outcome
@@ -115,11 +120,16 @@ class _Line(Struct):
     writer: PsaWriter
     journal: Journal
     run: str
+    begun: int | None = None  # the intent of a run that was stopped before it knew the outcome
     sent: bool = False  # whether a step may have reached the PSA
 
     async def write(self) -> Outcome:
         """Raises only what the journal raises."""
-        found, why = await self._stands_against()
+        found, why, done = await self._stands_against()
+        if done and self.begun is not None:
+            told = {"quantity": found}
+            self.journal.record_readback(self.run, self.begun, "verified", told)
+            return self.outcome("verified", found, "an earlier run had written it")
         if why:
             self.journal.record(self.run, "answer", {"row": self.row.id, "refused": why})
             return self.outcome("refused", found, why)
@@ -136,8 +146,9 @@ class _Line(Struct):
                 return self.outcome(verdict, found, why)
         return self.outcome("verified", found, "")
 
-    async def _stands_against(self) -> tuple[Decimal | None, str]:
-        """The quantity found, and why the line must not be written; an empty text for nothing."""
+    async def _stands_against(self) -> tuple[Decimal | None, str, bool]:
+        """The quantity found, why the line must not be written (an empty text for nothing), and
+        whether it is what the plan makes of it already."""
         try:
             reading = await self._read()
             # What would be created may have come on another agreement of the client.
@@ -145,9 +156,10 @@ class _Line(Struct):
             if self.row.change == "create":
                 around = await self.reader.read_client(self.row.client_id)
         except Exception as error:  # an adapter may fail in any way; nothing was sent yet
-            return None, f"it cannot be read again: {_why(error)}"
+            return None, f"it cannot be read again: {_why(error)}", False
         segment = find(self.row, reading)
-        return segment.quantity if segment else None, moved(self.row, reading, around)
+        done = segment is not None and not not_as_planned(self.row, segment)
+        return segment.quantity if segment else None, moved(self.row, reading, around), done
 
     def _intent(self, step: WriteStep) -> Intent:
         row = self.row

@@ -1,7 +1,7 @@
 """Permission: everything that must agree before the first line is written.
 
-A plan says what it would write and that it might when it was made. Its age, its mapping, its PSA,
-the guards and the adapter are asked again: other runs may have written since.
+A plan says what it would write and that it might when it was made. Its age, its mapping, its PSA
+and the guards are asked again: other runs may have written since.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from drybill.apply.plan_source import FoundPlan
 from drybill.billing.policy import Policy
 from drybill.billing.row import Row, Verdict
 from drybill.errors import Problem, RefusedError
-from drybill.plan.decisions import change_of
 from drybill.plan.guards import Allowance, RecentWrite, guard_run, row_verdicts
-from drybill.plan.plan import Plan
-from drybill.psa.planning import plan_write
 from drybill.psa.port import PsaReader
 
 _AGAIN = "run drybill diff again"
@@ -52,26 +49,6 @@ def permit(
     ]
     verdicts = guard_run(plan.invoices, policy.guards, recent, (*given, *allowances))
     problems += [_guard(verdict) for verdict in verdicts if not verdict.lifted]
-    if problems:
-        raise RefusedError(problems)
-
-
-def refuse_other_steps(plan: Plan, readers: Mapping[str, PsaReader]) -> None:
-    """The steps must be those that the adapter plans for the change that was shown.
-
-    To be called once the readers have read: an adapter may plan by what its PSA offers.
-
-    Raises:
-        RefusedError: naming each row. Nothing was written.
-    """
-    problems = [
-        Problem(
-            "other-steps", None,
-            f"row {row.id}: its steps are not those of the change that it shows", _AGAIN,
-        )
-        for row in plan.writes
-        if plan_write(readers[row.psa], change_of(row)) != row.steps_to_write
-    ]  # fmt: skip
     if problems:
         raise RefusedError(problems)
 

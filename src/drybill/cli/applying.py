@@ -76,7 +76,8 @@ def apply_plan(
             plan, digest, readers, mapping.psas, journal, run, lambda: ask(load(mapping.path)), tell
         )
     except KeyboardInterrupt:
-        talk(f"stopped after {len(told)} of {len(plan.writes)} lines: drybill runs show {run}")
+        of = f"{len(told)} of {len(plan.writes)} lines"
+        talk(f"stopped after {of}: drybill runs resume {run} --apply")
         raise
     verified = {outcome.row for outcome in outcomes if outcome.verdict == "verified"}
     leak = leaks(row for row in plan.writes if row.id in verified)

@@ -145,7 +145,7 @@ def diff(
     if plan is None:
         code = _fresh(mapping, request, view, chosen, apply, now, tapes, ticket)
     else:
-        code = _earlier(mapping, plan, trust, request, view, chosen, apply, now, ticket)
+        code = earlier(mapping, plan, trust, request, view, chosen, apply, now, ticket)
     raise typer.Exit(int(code))
 
 
@@ -232,7 +232,7 @@ def _fresh(
     return code
 
 
-def _earlier(
+def earlier(
     argument: Path | None,
     named: str,
     trust: str | None,

@@ -41,6 +41,55 @@ def show(run: Annotated[str, typer.Argument(help="The run's id, or its beginning
 
 
 @app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="The run that was stopped, or its beginning.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Read back what was begun, and write the rest.")
+    ] = False,
+) -> None:
+    """Finish an --apply that was killed or interrupted, without writing any line twice.
+
+    A line whose outcome nobody knows is read first: it counts as done if it is what was planned,
+    is written if it is as the plan saw it, and is left alone if it is anything else.
+    """
+    from datetime import UTC, datetime
+
+    from drybill.cli.diff import earlier
+    from drybill.cli.screen import put
+    from drybill.cli.view import Format, View
+    from drybill.errors import InputError, Problem
+    from drybill.flow.run import Request
+    from drybill.journal import Journal
+    from drybill.plan.content import decode
+
+    with Journal.open(write=False) as journal:
+        found = journal.run(run)
+        named = found.summary.get("applied") if found.summary else None
+        registered = journal.plan(str(named or found.facts.get("plan") or found.id))
+        plans = [digest for digest in (registered.digest, registered.parent) if digest]
+        done, open_ = journal.verified(plans), journal.begun(plans)
+    if registered.content is None:
+        summary = f"the contents of plan {registered.digest[:8]} were purged"
+        raise InputError([Problem("plan-purged", None, summary)])
+    rows = decode(registered.content).writes
+    left = [row.id for row in rows if row.id not in done]
+    unknown = [row for row in left if row in open_]
+    put(
+        f"run {found.id}, plan {registered.digest[:8]}: {len(rows) - len(left)} of {len(rows)}"
+        f" lines are written, {len(unknown)} were begun and nobody knows,"
+        f" {len(left) - len(unknown)} were not begun\n"
+    )
+    if not left or not apply:
+        put("Nothing was written.\n" if left else "There is nothing left to do.\n")
+        return
+    view = View(Format.TABLE, None, False, False, False, False, None)
+    now = datetime.now(UTC)
+    request = Request(as_of=now)
+    code = earlier(None, registered.digest, None, request, view, (left, []), True, now, None)
+    raise typer.Exit(int(code))
+
+
+@app.command()
 def verify() -> None:
     """Check the journal's hash chain from its first entry to its last."""
     from drybill.cli.screen import complain, put

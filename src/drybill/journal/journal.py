@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -257,6 +257,14 @@ class Journal:
         read-back found it done; what is unknown is in.
         """
         return writes.recent(self._database, instance, utc_text(now - timedelta(hours=24)))
+
+    def begun(self, plans: Iterable[str]) -> dict[str, int]:
+        """Row -> the intent of these plans (digests) whose outcome nobody knows yet."""
+        return writes.begun(self._database, plans)
+
+    def verified(self, plans: Iterable[str]) -> set[str]:
+        """Rows of these plans that were written and read back as meant."""
+        return writes.verified(self._database, plans)
 
     def verify(self) -> list[Problem]:
         """What is wrong with the chain and the contents, the first broken entry first."""

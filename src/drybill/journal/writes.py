@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,6 +38,41 @@ class Write(Struct, frozen=True):
     difference: Decimal | None
     at: datetime  # of the first intent
     verified: bool
+
+
+def begun(database: Database, plans: Iterable[str]) -> dict[str, int]:
+    """Row -> the newest intent of these plans whose outcome is not known to be the one meant.
+
+    A rejected one is none: nothing was written.
+    """
+    wanted = set(plans)
+    found: dict[str, int] = {}
+    rows: dict[int, str] = {}
+    where = "kind IN ('intent', 'answer', 'readback') ORDER BY seq"
+    for entry in select(database, where):
+        body = entry.body or {}
+        if entry.kind == "intent" and body.get("plan") in wanted:
+            rows[entry.seq] = body["row"]
+            found[body["row"]] = entry.seq
+        elif (row := rows.get(body.get("intent", -1))) and found.get(row) == body["intent"]:
+            verified = entry.kind == "readback" and body["verdict"] == "verified"
+            if verified or (entry.kind == "answer" and body.get("verdict") == "rejected"):
+                del found[row]
+    return found
+
+
+def verified(database: Database, plans: Iterable[str]) -> set[str]:
+    """Rows of these plans that were read back as meant."""
+    wanted = set(plans)
+    rows: dict[int, str] = {}
+    found: set[str] = set()
+    for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
+        body = entry.body or {}
+        if entry.kind == "intent" and body.get("plan") in wanted:
+            rows[entry.seq] = body["row"]
+        elif entry.kind == "readback" and body["verdict"] == "verified":
+            found |= {rows[body["intent"]]} if body["intent"] in rows else set()
+    return found
 
 
 def recent(database: Database, instance: str, since: str) -> list[Write]:

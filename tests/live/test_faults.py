@@ -1,0 +1,157 @@
+"""Every fault at every step of an apply, and death at every step of the journal.
+
+Whatever happens: no write without an intent before it, no line written twice, nothing that is
+unknown called known, and `runs resume` brings it to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from site_of_work import Site
+
+from command import drybill
+from drybill.errors import Exit
+from drybill.journal import Journal
+
+pytestmark = pytest.mark.faults
+SRC = Path(__file__).parents[2] / "src"
+
+KINDS = ("429", "500", "timeout", "503", "cut", "html", "lost", "refuse", "silent", "edit")
+STEPS = {  # which request of the first line's write meets the fault
+    "list": {"method": "GET", "path": "/finance/agreements", "skip": 0},
+    "re-read": {"method": "GET", "path": "/finance/agreements/1040/additions", "skip": 1},
+    "write": {"method": "PATCH", "path": "/additions/3400", "skip": 0},
+    "read-back": {"method": "GET", "path": "/finance/agreements/1040/additions", "skip": 2},
+}
+ONE_LINE = ("--client", "250")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    from drybill.transport import client
+
+    real = client.Limits
+
+    def limits(**settings: Any) -> Any:
+        return real(**{**settings, "wait": 0.001, "attempts": 3})
+
+    for room in ("drybill.psa.connectwise.api", "drybill.vendors.pax8.adapter"):
+        monkeypatch.setattr(f"{room}.Limits", limits)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_fails_nothing_is_doubled_or_called_done(
+    site: Site, kind: str, step: str, times: int
+) -> None:
+    plan = site.plan(*ONE_LINE)
+    site.store.add_fault(kind, times=times, **STEPS[step])  # type: ignore[arg-type]
+    said = site.apply(plan)
+    site.store.clear_faults()
+    writes = site.sent("PATCH")
+    assert len(writes) <= 1, "a write was sent twice"
+    quantity = site.addition(3400)["quantity"]
+    assert quantity in (25, 26, 28, 29), quantity
+    with Journal.open(write=False) as journal:
+        assert journal.verify() == []
+        entries = journal.run_entries(journal.runs(1)[0].id)
+    intents = [entry for entry in entries if entry.kind == "intent"]
+    assert len(intents) == len(writes) or kind == "refuse"
+    if said.code == Exit.DONE:
+        assert quantity == 28, said.err
+        assert "1 verified" in said.err
+    else:
+        assert said.code in (Exit.REFUSED, 4, Exit.UNREACHABLE, Exit.UNKNOWN_OUTCOME), said.err
+    edited = quantity in (26, 29)
+    if not intents or edited or kind == "silent":  # the line's stamp has moved: a person must look
+        return
+    again = drybill("runs", "resume", journal_run(), "--apply")
+    assert len(site.sent("PATCH")) <= 2
+    assert site.addition(3400)["quantity"] == 28, again.err
+    assert again.code == Exit.DONE, again.err
+
+
+def journal_run() -> str:
+    """The last run that intended to write."""
+    with Journal.open(write=False) as journal:
+        for run in journal.runs(5):
+            if any(entry.kind == "intent" for entry in journal.run_entries(run.id)):
+                return run.id
+    raise AssertionError("no run wrote")
+
+
+DEATHS = ("record_intent", "execute", "record_answer", "record_readback", "end_run")
+DYING = """
+import os, sys
+from drybill.journal import Journal
+from drybill.psa.connectwise.writing import ConnectWiseWriter
+from drybill.__main__ import main
+step, when, nth = sys.argv[1], sys.argv[2], int(sys.argv[3])
+owner = ConnectWiseWriter if step == "execute" else Journal
+real, seen = getattr(owner, step), [0]
+def due():
+    seen[0] += 1
+    return seen[0] == nth
+if step == "execute":
+    async def dies(self, *args):
+        now = due()
+        if now and when == "before":
+            os._exit(9)
+        answer = await real(self, *args)
+        if now:
+            os._exit(9)
+        return answer
+else:
+    def dies(self, *args, **more):
+        now = due()
+        if now and when == "before":
+            os._exit(9)
+        answer = real(self, *args, **more)
+        if now:
+            os._exit(9)
+        return answer
+setattr(owner, step, dies)
+sys.argv = ["drybill", *sys.argv[4:]]
+main()
+"""
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", DEATHS)
+def test_a_run_that_dies_anywhere_is_finished_without_doubling(
+    site: Site, step: str, when: str, nth: int
+) -> None:
+    if step == "end_run" and nth > 1:
+        pytest.skip("a run ends once")
+    plan = site.plan()
+    words = ["diff", site.mapping, "--plan", plan, "--apply"]
+    process = subprocess.run(
+        [sys.executable, "-c", DYING, step, when, str(nth), *words],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert process.returncode == 9, process.stderr.decode()
+    with Journal.open(write=False) as journal:
+        assert journal.verify() == []
+        last = journal.runs(1)[0].id
+        intents = [e for e in journal.run_entries(last) if e.kind == "intent"]
+    assert len(site.sent("PATCH")) + len(site.sent("POST")) - 2 <= len(intents) + 1
+    said = drybill("runs", "resume", last, "--apply")
+    assert said.code == Exit.DONE, said.err
+    quantities = [site.addition(id)["quantity"] for id in (3400, 3403)]
+    new = [each for each in site.store.all("addition") if each["id"] > 3405]
+    assert quantities == [28, 10]
+    assert len(new) == 1, "a line was created twice"
+    assert drybill("runs", "verify").code == Exit.DONE
