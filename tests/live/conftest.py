@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from contract import problem
 from site_of_work import Site
 
 from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
@@ -24,4 +25,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         mapping = tmp_path / "mapping.toml"
         mapping.write_text(MAPPING.format(url=url), "utf-8")
         yield Site(tmp_path, store, url)
+    wrong = [said for asked in store.requests() if (said := problem(asked))]
     store.close()
+    assert wrong == [], "requests that are not as the vendor documents them"

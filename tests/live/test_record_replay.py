@@ -10,7 +10,7 @@ from site_of_work import Site
 
 from command import drybill
 from drybill.errors import Exit
-from drybill.sandbox.seed import ENVIRONMENT
+from drybill.sandbox.seed import ENVIRONMENT, pax8_company
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_makes_no_sense_is_refused(site: Site, words: list[str]) -> None:
 def test_no_secret_is_anywhere(site: Site, tmp_path: Path) -> None:
     """Every secret of the run is a canary, and the servers repeat them in their data."""
     secret = {name: value for name, value in ENVIRONMENT.items() if name != "SANDBOX_CLIENT_ID"}
-    company = site.store.get("pax8-company", "9a00-250")
+    company = site.store.get("pax8-company", pax8_company(250))
     assert company is not None
     # what a reader never fetched it cannot know: the second pair is the writer's alone
     read = [value for name, value in ENVIRONMENT.items() if "WRITE" not in name]

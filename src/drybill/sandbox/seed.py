@@ -54,17 +54,17 @@ from = [{{ vendor = "pax8", sku = "BCK-1" }}]
 [[clients]]
 id = 250
 name = "Wonderland Ltd"
-vendors = {{ pax8 = "9a00-250" }}
+vendors = {{ pax8 = "9a000000-0000-4000-8000-000000000250" }}
 
 [[clients]]
 id = 251
 name = "Contoso"
-vendors = {{ pax8 = "9a00-251" }}
+vendors = {{ pax8 = "9a000000-0000-4000-8000-000000000251" }}
 
 [[clients]]
 id = 252
 name = "Fabrikam"
-vendors = {{ pax8 = "9a00-252" }}
+vendors = {{ pax8 = "9a000000-0000-4000-8000-000000000252" }}
 
 [writes]
 fields = ["increase", "decrease", "create"]
@@ -113,7 +113,7 @@ def seed(store: Store) -> None:
         store.put("addition", {**addition, "agreementId": parent}, str(parent))
     store.put("pax8-client", {"id": PAX8_ID, "secret": PAX8_SECRET, "token": PAX8_TOKEN})
     for id, name in _COMPANIES.items():
-        store.put("pax8-company", {"id": f"9a00-{id}", "name": name, "status": "Active"})
+        store.put("pax8-company", {"id": pax8_company(id), "name": name, "status": "Active"})
     for name, (product_id, sku, vendor_sku) in _PAX8.items():
         product = {"id": product_id, "name": name, "sku": sku, "vendorSku": vendor_sku}
         store.put("pax8-product", product)
@@ -128,6 +128,11 @@ def seed(store: Store) -> None:
         )
     ):
         store.put("pax8-subscription", subscription(number, company, name, quantity))
+
+
+def pax8_company(id: int) -> str:
+    """The id under which Pax8 knows a client of the PSA."""
+    return f"9a000000-0000-4000-8000-{id:012}"
 
 
 def agreement(id: int, company: int, name: str, **more: object) -> Document:
@@ -175,8 +180,8 @@ def subscription(
     id, _, _ = _PAX8[product]
     annual = product == "M365-BP"
     found: Document = {
-        "id": f"5ab0-{number:04}",
-        "companyId": f"9a00-{company}",
+        "id": f"5ab00000-0000-4000-8000-{number:012}",
+        "companyId": pax8_company(company),
         "productId": id,
         "startDate": "2026-01-05T00:00:00Z",
         "status": "Active",
