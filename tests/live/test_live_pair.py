@@ -6,6 +6,7 @@ from site_of_work import Site
 
 from command import drybill
 from drybill.errors import Exit
+from drybill.journal import Journal
 
 
 def test_the_difference_is_shown_and_nothing_is_written(site: Site) -> None:
@@ -46,3 +47,23 @@ def test_apply_writes_the_plan_and_nothing_else(site: Site) -> None:
     assert after[new]["effectiveDate"] == "2026-12-01T00:00:00Z"
     assert [each["method"] for each in site.sent("PATCH")] == ["PATCH", "PATCH"]
     assert {row["bucket"] for row in site.rows().values()} == {"unchanged", "fixed"}
+
+
+def test_undo_brings_the_old_invoice_back(site: Site) -> None:
+    before = {each["id"]: each for each in site.store.all("addition")}
+    assert site.apply(site.plan()).code == Exit.DONE
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    said = drybill("undo", run, "--apply")
+    assert said.code == Exit.DONE, said.err + said.out
+    after = {each["id"]: each for each in site.store.all("addition")}
+    for id, each in before.items():
+        assert {**after[id], "_info": 0} == {**each, "_info": 0}
+    (new,) = after.keys() - before.keys()
+    assert after[new]["cancelledDate"] == "2026-12-01T00:00:00Z"
+    assert {row["bucket"] for row in site.rows().values()} == {
+        "change",
+        "unchanged",
+        "fixed",
+        "create",
+    }

@@ -40,7 +40,7 @@ def permit(
     plan = found.plan
     refuse_expired(plan, found.created, now, mapping_digest)
     problems = [*_other_targets(found, readers)]
-    for row in plan.writes:
+    for row in () if plan.restores else plan.writes:
         problems += _row_guards(row, policy, highest)
     given = [
         Allowance(f"{guard.scope}.{guard.name}", guard.lifted)

@@ -202,6 +202,11 @@ REASONS: dict[str, Meaning] = {
     ),
     "PSA_READ_ONLY": Meaning("This PSA cannot be written.", "Make the change by hand."),
     "CHANGE_NOT_SUPPORTED": Meaning("This PSA cannot make such a change.", "Make it by hand."),
+    "RESTORED": Meaning("The quantity that a run changed would be put back.", ""),
+    "CHANGED_SINCE": Meaning(
+        "Somebody changed the line after the run that is to be undone.",
+        "Decide by hand what it should bill.",
+    ),
     # unmapped
     "SKU_NOT_MAPPED": Meaning(
         "No product of the mapping names this vendor product.", "Map it to a product."

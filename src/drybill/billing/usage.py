@@ -90,6 +90,7 @@ class Receipt(Struct, frozen=True):
     customers: frozenset[str] = frozenset()  # every customer id that was listed
     denied: frozenset[str] = frozenset()
     as_of: datetime | None = None  # the source's own, aware UTC; None: it states none
+    live: bool = False  # it was asked while the run went on: `as_of` is its clock then
     names: tuple[tuple[str, str], ...] = ()  # (customer id, name), sorted, for noticing renames
     product_names: tuple[tuple[str, str], ...] = ()  # (sku, name), sorted
     problems: tuple[str, ...] = ()  # why it is not complete, or what was noticed, one sentence each

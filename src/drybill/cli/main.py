@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from drybill.cli import accept, check, demo, diff, explain, listings, runs, sandbox
+from drybill.cli import accept, check, demo, diff, explain, listings, runs, sandbox, undo
 from drybill.errors import DrybillError, Exit, InputError, Problem
 
 app = typer.Typer(
@@ -55,6 +55,7 @@ app.command("explain")(explain.explain)
 app.command("check")(check.check)
 app.command("accept")(accept.accept)
 app.add_typer(runs.app, name="runs")
+app.command("undo")(undo.undo)
 app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)
 app.command("schema")(listings.schema)

@@ -128,7 +128,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         today=clock.today,
         timezone=str(policy.timezone),
         options=_options(request),
-        sources=_summaries(fetched, psa_receipts, receipts, {**source_notes, **psa_notes}),
+        sources=summaries(fetched, psa_receipts, receipts, {**source_notes, **psa_notes}),
         causes=tuple(causes(near, comparison.unmapped)),
         invoices=frozen,
         ignored=tuple(comparison.ignored),
@@ -187,7 +187,7 @@ def _held(
     return receipts, notes
 
 
-def _summaries(
+def summaries(
     fetched: Fetched,
     psa_receipts: Mapping[str, Receipt],
     receipts: Mapping[str, Receipt],

@@ -4,7 +4,7 @@ to any PSA."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +25,9 @@ from drybill.plan.plan import Plan
 
 # Up to so many lines every unchanged one has a row too, for `explain` to show later.
 EVERY_ROW_UP_TO = 10_000
+
+# How long after its beginning, or by how wrong a clock, a run's own answers may be dated.
+_AHEAD = timedelta(minutes=30)
 
 _UNDECIDED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.UNMAPPED, Bucket.ORPHAN)
 
@@ -62,6 +65,7 @@ def dry_run(
         UnreachableError: when a PSA cannot be asked.
     """
     fetched = fetch(mapping, request.without)
+    request = replace(request, as_of=_once_answered(request.as_of, fetched))
     as_of = moment(request.as_of, mapping.policy.timezone)
     past = past or recall(journal, mapping, fetched, as_of, now)
     segments = [s for reading in fetched.readings.values() for s in reading.segments]
@@ -97,6 +101,15 @@ def dry_run(
         past=past,
         selection=selection,
     )
+
+
+def _once_answered(as_of: date | datetime, fetched: Fetched) -> date | datetime:
+    """A live source answers after the run began, by a clock of its own: what it says then is no
+    usage of the future. A clock that is further ahead is a wrong one, and stays in the future."""
+    if not isinstance(as_of, datetime):
+        return as_of
+    told = [u.receipt.as_of for u in fetched.usages.values() if u.receipt.live and u.receipt.as_of]
+    return max([as_of, *(when for when in told if when <= as_of + _AHEAD)])
 
 
 def record_allowances(journal: Journal, run: str, request: Request) -> None:

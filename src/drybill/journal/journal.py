@@ -266,6 +266,10 @@ class Journal:
         """Rows of these plans that were written and read back as meant."""
         return writes.verified(self._database, plans)
 
+    def verified_in(self, run: str) -> set[str]:
+        """Rows that this run (its whole id) wrote, or read back as written."""
+        return writes.verified_in(self._database, run)
+
     def verify(self) -> list[Problem]:
         """What is wrong with the chain and the contents, the first broken entry first."""
         return entries.verify(self._database)

@@ -75,6 +75,19 @@ def verified(database: Database, plans: Iterable[str]) -> set[str]:
     return found
 
 
+def verified_in(database: Database, run: str) -> set[str]:
+    """Rows that one run wrote, or read back as written, whatever plan they are of."""
+    rows: dict[int, str] = {}
+    found: set[str] = set()
+    for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
+        body = entry.body or {}
+        if entry.kind == "intent":
+            rows[entry.seq] = body.get("row", "")
+        elif entry.run == run and body.get("verdict") == "verified" and body["intent"] in rows:
+            found.add(rows[body["intent"]])
+    return found
+
+
 def recent(database: Database, instance: str, since: str) -> list[Write]:
     """Writes to one PSA whose first intent is later than `since`, oldest first."""
     steps: dict[int, tuple[Entry, dict[str, Any]]] = {}

@@ -90,6 +90,11 @@ class Plan(Struct, frozen=True, kw_only=True):
         return [row for invoice in self.invoices for row in invoice.rows]
 
     @property
+    def restores(self) -> bool:
+        """It undoes a run: every value that it writes was there before."""
+        return any(name == "undo" for name, _ in self.options)
+
+    @property
     def has_changes(self) -> bool:
         return any(row.bucket.differs for row in self.rows)
 

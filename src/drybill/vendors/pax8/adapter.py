@@ -88,6 +88,7 @@ class Pax8(Struct, frozen=True):
                 records=len(records),
                 customers=frozenset(listed),
                 as_of=said_at,
+                live=True,
                 names=tuple(sorted(listed.items())),
                 product_names=tuple(
                     sorted({r.sku: r.product_name for r in records if r.sku}.items())

@@ -1,0 +1,97 @@
+"""`drybill undo`: restores what a run wrote, after showing what that does to the invoices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def undo(
+    run: Annotated[str, typer.Argument(help="The run whose writes to take back.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Restore, after you confirmed it.")
+    ] = False,
+    allow: Annotated[list[str] | None, typer.Option(help="Lift one client or run guard.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; journalled.")] = None,
+    all_rows: Annotated[bool, typer.Option("--all", help="Every row, unchanged ones too.")] = False,
+) -> None:
+    """Show the plan that restores what a run wrote; with --apply, restore it.
+
+    Every value comes from the journal, so switches and row guards are not asked; client and run
+    guards are. A line that somebody changed since is left alone.
+    """
+    from datetime import UTC, datetime
+    from pathlib import Path
+
+    from drybill.apply.plan_source import FoundPlan
+    from drybill.cli import words
+    from drybill.cli.applying import apply_plan, ended
+    from drybill.cli.progress import shown
+    from drybill.cli.screen import open_journal, put
+    from drybill.cli.view import Format, View
+    from drybill.errors import Exit, InputError, Problem
+    from drybill.flow.fetch import fetch
+    from drybill.flow.memory import identity, recent_writes
+    from drybill.flow.run import Request
+    from drybill.flow.undo import restoring, with_rows
+    from drybill.mapping.load import load
+    from drybill.plan.content import decode, digest_of, encode
+
+    lifts = words.allowances(allow or [], reason) if allow else ()
+    words.only_run_guards(lifts)
+    now = datetime.now(UTC)
+    journal, notices = open_journal(must_write=apply)
+    with journal:
+        undone = journal.run(run)
+        named = (undone.summary or {}).get("applied") or undone.facts.get("plan") or undone.id
+        registered = journal.plan(str(named))
+        done = journal.verified_in(undone.id)
+        if registered.content is None or not done:
+            summary = f"run {undone.id} wrote no line that the journal still holds"
+            raise InputError([Problem("nothing-to-undo", None, summary)])
+        path = Path(undone.mapping)
+        mapping = load(path)
+        with shown():
+            fetched = fetch(mapping, set(mapping.vendors))
+        zone = mapping.policy.timezone
+        found = restoring(
+            undone.id,
+            with_rows(decode(registered.content), done),
+            fetched,
+            mapping.digest,
+            (now.astimezone(zone).date(), str(zone)),
+            mapping.policy.guards,
+            recent_writes(journal, fetched.readers, now),
+            lifts,
+        )
+        content = encode(found.plan)
+        digest = digest_of(content)
+        facts = {"command": "undo", "of": undone.id, "reason": reason or ""}
+        own = journal.start_run(identity(path), now, facts)
+        with ended(journal, own):
+            journal.register_plan(own, digest, content, None, now, fetched.instances)
+            view = View(Format.TABLE, None, False, all_rows, False, False, None)
+            request = Request(as_of=now, allowances=lifts)
+            view.show(
+                found.plan,
+                run=own,
+                digest=digest,
+                mapping=str(path),
+                as_of=now,
+                code=Exit.DONE,
+                quiet_rows={},
+                selection=request.selection,
+                notices=(*notices, *found.lost),
+                applying=apply,
+            )
+            code = Exit.DONE
+            if apply:
+                known = FoundPlan(
+                    found.plan, digest, content, now, identity(path), fetched.instances
+                )
+                code = apply_plan(known, mapping, fetched.readers, journal, own, request)
+            else:
+                put("Nothing was restored.\n")
+        journal.end_run(own, code, {"applied": digest} if apply else {})
+    raise typer.Exit(int(code))

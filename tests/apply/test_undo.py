@@ -1,0 +1,113 @@
+"""What a run wrote is put back as it was, and what somebody changed since is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene import FILES, LINES, MAPPING
+
+from command import Desk, drybill
+from drybill.errors import Exit
+from drybill.journal import Journal
+
+# what client and run guards would say of undoing everything at once, they say in a test of its own
+OPEN = MAPPING.replace(
+    "[guards]",
+    "[guards]\n    client = { percent_of_invoice = 9999 }\n"
+    "    run = { rows = 99, percent_of_invoices = 9999 }",
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, OPEN, **FILES)
+
+
+def last_run() -> str:
+    with Journal.open(write=False) as journal:
+        return journal.runs(1)[0].id
+
+
+def test_a_run_is_undone_with_its_own_difference_shown_first(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run, written = last_run(), desk.lines
+    said = drybill("undo", run)
+    assert (said.code, desk.lines) == (Exit.DONE, written)
+    assert "13 ->  10" in said.out
+    assert "9 ->  12" in said.out
+    assert "RESTORED" in said.out
+    assert said.out.endswith("Nothing was restored.\n")
+    said = drybill("undo", run, "--apply")
+    assert said.code == Exit.DONE, said.err
+    rows = {line.split(",")[0]: line for line in desk.lines.splitlines()}
+    before = {line.split(",")[0]: line for line in LINES.splitlines()}
+    assert (rows["L1"], rows["L2"], rows["L4"]) == (before["L1"], before["L2"], before["L4"])
+    (made,) = [line for name, line in rows.items() if name.startswith("drybill-")]
+    assert made.endswith("2026-12-01,2026-12-01,")  # from its first day on it bills nothing
+    assert "252, Antivirus: the line is gone, or an end that took effect" in " ".join(
+        drybill("undo", run).out.split()
+    )
+
+
+def test_an_undo_can_be_undone(desk: Desk) -> None:
+    row = desk.rows()["L1"]["row"]
+    assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
+    written = desk.lines
+    assert drybill("undo", last_run(), "--apply").code == Exit.DONE
+    assert desk.lines == LINES
+    assert drybill("undo", last_run(), "--apply").code == Exit.DONE
+    assert desk.lines == written
+
+
+def test_what_was_changed_since_is_left_alone(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run = last_run()
+    lines = desk.folder / "lines.csv"
+    lines.write_text(desk.lines.replace('all of them",13', 'all of them",14'), "utf-8")
+    said = drybill("undo", run)
+    assert "CHANGED_SINCE" in said.out
+    assert drybill("undo", run, "--apply").code == Exit.DONE
+    assert 'all of them",14' in desk.lines
+    assert "L2,B,SEAT,Seats,12,4.00" in desk.lines
+
+
+def test_switches_and_row_guards_do_not_stand_in_the_way(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run, mapping = last_run(), Path(desk.mapping)
+    text = mapping.read_text("utf-8")
+    text = text.replace('["increase", "decrease", "create", "end"]', "[]")
+    mapping.write_text(text.replace("units = 100, percent = 1000", "units = 1"), "utf-8")
+    assert drybill("undo", run, "--apply").code == Exit.DONE
+    assert '"Seats, all of them",10,4.00' in desk.lines
+
+
+def test_client_and_run_guards_do(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, OPEN, **FILES)
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run, written, mapping = last_run(), desk.lines, Path(desk.mapping)
+    text = mapping.read_text("utf-8")
+    guarded = text.replace("run = { rows = 99,", 'run = { money = { USD = "1" }, rows = 99,')
+    mapping.write_text(guarded, "utf-8")
+    said = drybill("undo", run, "--apply")
+    assert (said.code, desk.lines) == (Exit.REFUSED, written)
+    assert "guard-run-money" in said.err
+    said = drybill("undo", run, "--apply", "--allow", "run.money", "--reason", "a wrong month")
+    assert said.code == Exit.DONE, said.err
+
+
+@pytest.mark.parametrize("words", [["nosuch"], []])
+def test_a_run_that_wrote_nothing_cannot_be_undone(desk: Desk, words: list[str]) -> None:
+    desk.diff()
+    said = drybill("undo", *(words or [last_run()]), "--apply")
+    assert (said.code, desk.lines) == (Exit.USAGE, LINES)
+
+
+def test_an_invoice_that_was_issued_since_is_named(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run = last_run()
+    agreements = desk.folder / "agreements.csv"
+    text = agreements.read_text("utf-8").replace("A,250,USD,2026-12-01", "A,250,USD,2027-01-01")
+    agreements.write_text(text, "utf-8")
+    said = " ".join(drybill("undo", run).out.split())
+    assert "agreement A: the invoice for the period from 2026-12-01 has been issued since" in said
