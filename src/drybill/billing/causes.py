@@ -62,8 +62,12 @@ def causes(rows: Iterable[Row], unmapped: Sequence[UnmappedUsage]) -> list[Cause
         else:
             collected.add(use.cost, use.cost_currency, "cost")
     told = [_cause(collected) for collected in found.values()]
-    told.sort(key=lambda c: (-max((m.amount for m in c.money), default=ZERO), -c.rows, c.cause))
+    told.sort(key=lambda c: (EXACT.minus(_most(c)), -c.rows, c.cause))
     return told
+
+
+def _most(cause: Cause) -> Decimal:
+    return max((money.amount for money in cause.money), default=ZERO)
 
 
 def _cause(collected: _Collected) -> Cause:
