@@ -67,3 +67,22 @@ def test_undo_brings_the_old_invoice_back(site: Site) -> None:
         "fixed",
         "create",
     }
+
+
+def test_the_psas_own_figure_stands_beside_the_projection(site: Site) -> None:
+    invoices = {i["agreement_id"]: i for i in site.diff()["invoices"]}
+    assert invoices["1040"]["witness"] == {"amount": "1150.00", "agrees": True}
+    agreement = site.store.get("agreement", "1041")
+    assert agreement is not None
+    site.store.put("agreement", {**agreement, "billAmount": 99.5})
+    invoices = {i["agreement_id"]: i for i in site.diff()["invoices"]}
+    assert (invoices["1041"]["base_amount"], invoices["1041"]["witness"]["agrees"]) == (
+        "99.50",
+        True,
+    )
+    site.store.put("agreement", {**agreement, "sandboxRecap": 1.0})
+    said = drybill("diff", site.mapping)
+    assert said.code == Exit.DONE
+    assert "WITNESS: the PSA itself says 1.00 USD, not 340.00" in said.out
+    site.change('currency = "USD"', 'currency = "USD"\nwitness = "off"')
+    assert site.diff()["invoices"][0]["witness"] is None

@@ -106,6 +106,7 @@ def invoice(
         "unbilled_periods": (),
         "unknown_lines": len(rows) - len(known),
         "leak": None,
+        "witness": None,
     }
     return PlannedInvoice(
         psa="main",

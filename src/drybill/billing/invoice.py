@@ -43,6 +43,7 @@ class Invoice(Struct, kw_only=True):
     after: Decimal = Decimal(0)
     unknown_lines: int = 0
     leak: Decimal | None = None
+    witness: Decimal | None = None  # what the PSA itself says that `before` is
 
     @property
     def key(self) -> InvoiceKey:

@@ -18,7 +18,7 @@ from drybill.billing.invoice import Invoice
 from drybill.billing.invoicing import invoices as lay_out
 from drybill.billing.invoicing import settle, totals, unbilled_periods
 from drybill.billing.matching import Contract, contracts
-from drybill.billing.money import EXACT
+from drybill.billing.money import EXACT, round_money
 from drybill.billing.policy import GuardLimits, Product, RowLimits
 from drybill.billing.row import QUIET, Reason, Row
 from drybill.billing.usage import Receipt, UsageRecord
@@ -114,6 +114,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
             if request.selection.keeps(row, invoice.client_id, invoice.client)
         }
     switch(rows, policy.writes, selected)
+    hear(laid_out, fetched)
     for invoice in laid_out:
         settle(invoice)
     sums = totals(laid_out)
@@ -150,6 +151,22 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         newly_trusted=newly_trusted(renamed, rows, request.allowances),
         absent_now=sources.absent_now,
     )
+
+
+def hear(laid_out: Sequence[Invoice], fetched: Fetched) -> None:
+    """Puts the PSA's own figure beside an invoice, where it speaks of the same day."""
+    told = {
+        (name, witness.agreement_id): witness
+        for name, reading in fetched.readings.items()
+        for witness in reading.witnesses
+    }
+    for invoice in laid_out:
+        witness = told.get((invoice.psa, invoice.agreement_id))
+        if witness is None or witness.amount is None:
+            continue
+        if witness.invoice_date == invoice.invoice_date:
+            rounded = round_money(witness.amount, invoice.currency)
+            invoice.witness = rounded if rounded == witness.amount else witness.amount
 
 
 def _records(fetched: Fetched) -> list[UsageRecord]:

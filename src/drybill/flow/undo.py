@@ -19,7 +19,7 @@ from drybill.billing.policy import GuardLimits, Product
 from drybill.billing.proposal import compared_row, hold, line_row, propose
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row
-from drybill.flow.compute import summaries
+from drybill.flow.compute import hear, summaries
 from drybill.flow.run import Fetched
 from drybill.plan.build import planned
 from drybill.plan.decisions import PlanWrite, plan_writes
@@ -142,6 +142,7 @@ def _plan(
     rows.sort(key=lambda r: (r.psa, r.agreement_id, r.product, r.slot))
     unsaid = {name: each.capabilities.not_projected for name, each in fetched.readers.items()}
     laid_out = lay_out(found, fetched.agreements, rows, (), today, 31, unsaid)
+    hear(laid_out, fetched)
     for invoice in laid_out:
         settle(invoice)
     frozen = tuple(planned(invoice) for invoice in laid_out)

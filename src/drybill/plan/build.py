@@ -46,6 +46,7 @@ def planned(invoice: Invoice) -> PlannedInvoice:
         unbilled_periods=invoice.unbilled_periods,
         unknown_lines=invoice.unknown_lines,
         leak=invoice.leak,
+        witness=invoice.witness,
         rows=tuple(loud),
         quiet_rows=len(invoice.rows) - len(loud) + invoice.quiet_lines,
         quiet_amount=amount,

@@ -38,9 +38,15 @@ class PlannedInvoice(Struct, frozen=True, kw_only=True):
     unbilled_periods: tuple[date, ...]
     unknown_lines: int
     leak: Decimal | None
+    witness: Decimal | None  # what the PSA itself says that `before` is; never part of a sum
     rows: tuple[Row, ...]
     quiet_rows: int  # unchanged and fixed ones without a leak, which are not in `rows`
     quiet_amount: Decimal  # their sum, before = after
+
+    @property
+    def witness_agrees(self) -> bool:
+        """To the cent; where the PSA says nothing, nothing contradicts."""
+        return self.witness is None or self.witness == self.before
 
     @property
     def key(self) -> InvoiceKey:

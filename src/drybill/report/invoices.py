@@ -132,6 +132,10 @@ def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> 
         says = words.count(invoice.unknown_lines, "line")
         says += " without quantity or price in the PSA, outside every sum"
         sheet.prose(f"UNKNOWN LINES: {says}", "  ", "    ", style=LOUD)
+    if not invoice.witness_agrees and invoice.witness is not None:
+        says = f"{words.money(invoice.witness, invoice.currency)} {invoice.currency}"
+        before = words.money(invoice.before, invoice.currency)
+        sheet.prose(f"WITNESS: the PSA itself says {says}, not {before}", "  ", "    ", style=LOUD)
     if len(invoice.unbilled_periods) > 1:
         starts = ", ".join(start.isoformat() for start in invoice.unbilled_periods)
         says = f"not invoiced yet, periods from {starts}: this is the first"

@@ -163,7 +163,9 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "unknown_lines": invoice.unknown_lines,
         "unbilled_periods": [start.isoformat() for start in invoice.unbilled_periods],
         "leak": money(invoice.leak),
-        "witness": None,
+        "witness": None
+        if invoice.witness is None
+        else {"amount": money(invoice.witness), "agrees": invoice.witness_agrees},
         # Encoded one by one: thousands of living dicts would keep the garbage collector busy.
         "lines": [msgspec.Raw(_encoded(_line(row, stopped))) for row in rows],
         "agreement": invoice.agreement,

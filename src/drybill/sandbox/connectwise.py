@@ -209,7 +209,7 @@ class _ConnectWise:
         return {
             "id": agreement["id"],
             "name": agreement.get("name"),
-            "nextInvoiceAmount": cents / 100,
+            "nextInvoiceAmount": agreement.get("sandboxRecap", cents / 100),
             "nextInvoiceDate": agreement.get("nextInvoiceDate"),
             "unbilledPeriods": 0,
         }
