@@ -23,16 +23,23 @@ def check(
         str | None, typer.Option(help="The day to judge expiry by; by default today.")
     ] = None,
     format: Annotated[str, typer.Option(help="table or json.")] = "table",
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask live PSAs and vendors, too; with reads only.")
+    ] = False,
 ) -> None:
-    """Check the mapping and show what it covers. Writes nothing."""
+    """Check the mapping and show what it covers. Writes nothing.
+
+    Servers are asked with --online only: then also what the keys of each PSA may read.
+    """
     from datetime import UTC, datetime
 
     from drybill.cli import words
     from drybill.cli.mapping import chosen
+    from drybill.cli.progress import shown
     from drybill.cli.screen import complain, put, width
     from drybill.errors import Problem
     from drybill.flow.compute import clock_for
-    from drybill.flow.fetch import fetch
+    from drybill.flow.fetch import fetch, probe
     from drybill.mapping.coverage import coverage
     from drybill.mapping.lint import lint
     from drybill.mapping.load import load
@@ -45,7 +52,9 @@ def check(
     loaded = load(path)
     today = clock_for(loaded, words.as_of(as_of, datetime.now(UTC))).today
     warnings = [*loaded.problems, *lint(loaded, today)]
-    fetched = fetch(loaded)
+    probes = probe(loaded) if online else {}
+    with shown():
+        fetched = fetch(loaded, offline=not online)
     records = [r for usage in fetched.usages.values() for r in usage.records]
     segments = {name: reading.segments for name, reading in fetched.readings.items()}
     receipts = {name: usage.receipt for name, usage in fetched.usages.items()}
@@ -62,4 +71,6 @@ def check(
         return
     if warnings:
         complain(warnings)
-    put(render_check(str(path), len(warnings), found, width()))
+    asked = {*fetched.readings, *fetched.usages}
+    silent = sorted({*loaded.psas, *loaded.vendors} - asked)
+    put(render_check(str(path), len(warnings), found, width(), probes, silent))

@@ -10,20 +10,37 @@ from drybill.billing.usage import Receipt
 from drybill.errors import InputError, Problem, UnreachableError
 from drybill.flow.run import Fetched
 from drybill.mapping.load import Mapping as MappingFile
-from drybill.psa.port import PsaReader, Reading, Scope
+from drybill.psa.port import Probe, PsaReader, Reading, Scope
 from drybill.psa.registry import open_psa
 from drybill.vendors.port import Usage, Vendor
 from drybill.vendors.registry import open_vendor
 
 
-def fetch(mapping: MappingFile, without: Collection[str] = ()) -> Fetched:
-    """Asks every PSA and vendor, side by side.
+def probe(mapping: MappingFile) -> dict[str, tuple[Probe, ...]]:
+    """What each PSA lets its keys read, by its name. Raises InputError or UnreachableError."""
+    readers, _ = open_sources(mapping)
+
+    async def tried(reader: PsaReader) -> tuple[Probe, ...]:
+        async with reader.session():
+            return await reader.probe()
+
+    async def all_tried() -> list[tuple[Probe, ...]]:
+        return [await tried(reader) for reader in readers.values()]
+
+    return dict(zip(readers, asyncio.run(all_tried()), strict=True))
+
+
+def fetch(mapping: MappingFile, without: Collection[str] = (), *, offline: bool = False) -> Fetched:
+    """Asks every PSA and vendor, side by side; `offline` those alone that are no server.
 
     Raises:
         InputError: with the mistakes of all sources at once.
         UnreachableError: when a PSA cannot be asked: without agreements nothing can be projected.
     """
     readers, vendors = open_sources(mapping, without)
+    if offline:
+        readers = {name: each for name, each in readers.items() if not each.online}
+        vendors = {name: each for name, each in vendors.items() if not each.online}
     fetched = Fetched(readers=readers, readings={}, usages={}, unreachable=set())
     try:
         asyncio.run(_ask(readers, vendors, fetched))

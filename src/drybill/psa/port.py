@@ -49,6 +49,14 @@ class Reading(Struct, frozen=True):
     witnesses: tuple[Witness, ...] = ()  # what the PSA itself says of its next invoices
 
 
+class Probe(Struct, frozen=True):
+    """One thing that was tried with a read: whether it works, and what came back."""
+
+    what: str
+    works: bool
+    detail: str = ""
+
+
 class Answer(Struct, frozen=True):
     """How a PSA answered one step. Only a read-back decides what really happened."""
 
@@ -91,6 +99,15 @@ class PsaReader(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def online(self) -> bool:
+        """Whether reading asks a server."""
+        ...
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """What these keys may read, tried with reads alone. Raises UnreachableError for no host."""
+        ...
 
     def session(self) -> AbstractAsyncContextManager[object]:
         """The connection that all reads below need. Raises InputError where a secret is missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,21 @@ from drybill.report.layout import Sheet, cells, pad
 
 if TYPE_CHECKING:
     from drybill.mapping.coverage import Coverage, Share
+    from drybill.psa.port import Probe
 
 
-def render_check(mapping: str, warnings: int, found: Coverage, width: int) -> str:
-    """Coverage for people. Nothing to cover is said as such, never as 100 %."""
+def render_check(
+    mapping: str,
+    warnings: int,
+    found: Coverage,
+    width: int,
+    probes: Mapping[str, Sequence[Probe]],
+    silent: Sequence[str],
+) -> str:
+    """Coverage for people. Nothing to cover is said as such, never as 100 %.
+
+    `probes` says by PSA what its keys may read; `silent` are sources that were not asked.
+    """
     sheet = Sheet(width)
     said = words.count(warnings, "warning") if warnings else "no warnings"
     sheet.prose(f"{words.clean(mapping)} has no errors, {said}")
@@ -36,7 +47,18 @@ def render_check(mapping: str, warnings: int, found: Coverage, width: int) -> st
     if found.unknown_lines:
         without = words.count(found.unknown_lines, "line")
         sheet.prose(f"{without} without quantity or price: outside the money above", "  ")
+    for name, tried in probes.items():
+        if tried:
+            sheet.blank()
+            sheet.add(f"the keys of {words.clean(name)}")
+        for probe in tried:
+            says = f"{'may read' if probe.works else 'MAY NOT'}  {probe.what}"
+            detail = f": {words.clean(probe.detail)}" if probe.detail else ""
+            sheet.prose(f"{says}{detail}", "  ", "    ")
     sheet.blank()
+    if silent:
+        names = ", ".join(words.clean(name) for name in silent)
+        sheet.prose(f"Not asked, for they are servers: {names}. drybill check --online asks them.")
     sheet.prose("Nothing was written.")
     return sheet.plain
 

@@ -45,6 +45,7 @@ class FilesVendor(Struct, frozen=True):
     base: Path
     settings: FileSettings
     kind: str = "files"
+    online: bool = False
 
     def session(self) -> AbstractAsyncContextManager[object]:
         """Files need no connection."""

@@ -26,6 +26,11 @@ class Vendor(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def online(self) -> bool:
+        """Whether reading asks a server."""
+        ...
+
     def session(self) -> AbstractAsyncContextManager[object]:
         """The connection that `read` needs. Raises InputError where a secret is missing."""
         ...

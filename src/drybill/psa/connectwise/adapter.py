@@ -30,8 +30,8 @@ from drybill.psa.connectwise.reading import (
 )
 from drybill.psa.connectwise.settings import ASSUMED, Settings
 from drybill.psa.connectwise.writing import ConnectWiseWriter
-from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading, Scope
-from drybill.transport.errors import Denied
+from drybill.psa.port import Capabilities, Probe, PsaReader, PsaWriter, Reading, Scope
+from drybill.transport.errors import Denied, NotFound
 from drybill.transport.progress import current
 from drybill.transport.together import together
 
@@ -55,6 +55,7 @@ class ConnectWiseReader(Struct, frozen=True):
     scope: Scope
     api: Api
     kind: str = "connectwise"
+    online: bool = True
     capabilities: Capabilities = _CAPABILITIES
     product_ids: dict[str, int] = new_field(default_factory=dict)  # learnt while reading
 
@@ -63,6 +64,37 @@ class ConnectWiseReader(Struct, frozen=True):
         """Host and company, whatever the mapping calls them. Raises InputError: no company."""
         company = sha256(self.api.company().casefold().encode()).hexdigest()
         return f"connectwise:{self.target}:{company[:16]}"
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """Each kind of document that drybill reads, one row of it."""
+        first = {"pageSize": "1"}
+        found: list[Probe] = []
+        agreement = 0
+        for what, path in (
+            ("system info", "/system/info"),
+            ("agreements", "/finance/agreements"),
+            ("additions", ""),
+            ("billing cycles", "/finance/billingCycles"),
+            ("recap", "/finance/agreementrecap/"),
+        ):
+            at = path or f"/finance/agreements/{agreement}/additions"
+            if not path and not agreement:
+                found.append(Probe(what, False, "no agreement to try it on"))
+                continue
+            try:
+                answer = await self.api.get(at, first if what != "system info" else None)
+            except (Denied, NotFound) as error:
+                found.append(Probe(what, False, error.said))
+                continue
+            detail = ""
+            if what == "system info":
+                info = answer.decode(wire.SystemInfo)
+                detail = f"version {info.version}, server time zone {info.serverTimeZone}"
+            elif what == "agreements":
+                rows = answer.decode(list[wire.Agreement])
+                agreement = rows[0].id if rows else 0
+            found.append(Probe(what, True, detail))
+        return tuple(found)
 
     def session(self) -> AbstractAsyncContextManager[object]:
         return self.api.open()

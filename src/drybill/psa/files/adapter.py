@@ -15,7 +15,7 @@ from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.files.reading import read_tables
 from drybill.psa.files.writing import FilesWriter
-from drybill.psa.port import Capabilities, PsaReader, PsaWriter, Reading, Scope
+from drybill.psa.port import Capabilities, Probe, PsaReader, PsaWriter, Reading, Scope
 from drybill.tabular import Problems, nearest
 
 _SETTINGS = ("kind", "agreements", "lines", "currency", "witness")
@@ -34,7 +34,12 @@ class FilesReader(Struct, frozen=True):
     lines: tuple[Path, str]
     currency: str
     kind: str = "files"
+    online: bool = False
     columns: set[str] = new_field(default_factory=set)  # of the lines file, once it was read
+
+    async def probe(self) -> tuple[Probe, ...]:
+        """Reading the files is all that there is to try."""
+        return ()
 
     def session(self) -> AbstractAsyncContextManager[object]:
         """Files need no connection."""

@@ -59,6 +59,7 @@ class Pax8(Struct, frozen=True):
     settings: Settings
     client: Client
     kind: str = "pax8"
+    online: bool = True
 
     def session(self) -> AbstractAsyncContextManager[object]:
         return self.client.open()
