@@ -91,6 +91,10 @@ class Store:
                 ).fetchall()
         return [json.loads(body) for (body,) in rows]
 
+    def remove(self, kind: str, id: str) -> None:
+        with self._lock:
+            self._db.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, id))
+
     def next_id(self, kind: str) -> int:
         with self._lock:
             row = self._db.execute(

@@ -1,0 +1,186 @@
+"""What ConnectWise's documents become, and what of them cannot be read as a bill."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from drybill.billing.agreement import Billing, Cycle, Status, Timing
+from drybill.psa.connectwise import wire
+from drybill.psa.connectwise.reading import (
+    Found,
+    day,
+    reachable,
+    read_additions,
+    read_agreements,
+)
+from drybill.psa.connectwise.settings import Settings
+from drybill.sandbox.seed import agreement, line
+
+CYCLES = {
+    1: wire.Cycle(1, "Monthly", "Monthly"),
+    2: wire.Cycle(2, "Twice?", "BiMonthly"),
+    3: wire.Cycle(3, "Yearly", "Yearly"),
+}
+KEYS = {
+    "company": "env:A",
+    "public_key": "env:B",
+    "private_key": "env:C",
+    "client_id": "env:D",
+}
+
+
+def settings(**more: Any) -> Settings:
+    url = "https://api-na.myconnectwise.net"
+    return Settings(kind="connectwise", url=url, credentials=KEYS, **{"currency": "USD", **more})
+
+
+def read(*documents: dict[str, Any], cycles: Any = CYCLES, **more: Any) -> Found:
+    found = Found()
+    typed = msgspec.convert(list(documents), list[wire.Agreement])
+    read_agreements("main", typed, cycles, settings(**more), found)
+    return found
+
+
+def lines(*documents: dict[str, Any], products: frozenset[str] = frozenset(), **more: Any) -> Found:
+    found = read(agreement(1, 250, "A"))
+    typed = msgspec.json.decode(msgspec.json.encode(list(documents)), type=list[wire.Addition])
+    read_additions(found.agreements[0], typed, products, settings(**more), found)
+    return found
+
+
+def test_an_agreement_becomes_what_the_client_signed() -> None:
+    document = agreement(7, 250, "Wonderland", billAmount=99.5, prorateFlag=True)
+    (found,) = read(
+        {**document, "endDate": "2026-12-31T00:00:00Z", "noEndingDateFlag": False}
+    ).agreements
+    assert (found.id, found.company_id, found.currency) == ("7", "250", "USD")
+    assert (found.next_period_start, found.start_date, found.end_date) == (
+        date(2026, 12, 1),
+        date(2024, 1, 1),
+        date(2026, 12, 31),
+    )
+    assert (found.cycle, found.timing, found.prorate) == (Cycle.MONTHLY, Timing.ADVANCE, True)
+    assert (found.base_amount, found.status, found.type_id) == (Decimal("99.5"), Status.ACTIVE, 5)
+
+
+def test_in_arrears_the_next_invoice_bills_the_period_that_ends_on_its_day() -> None:
+    (found,) = read(agreement(7, 250, "W"), timing="arrears").agreements
+    assert found.next_period_start == date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"billingCycle": {"id": 2, "name": "Twice?"}}, "their cycle is `Twice?`: 7"),
+        ({"billingCycle": None}, "their cycle is `no cycle`: 7"),
+        ({"nextInvoiceDate": None}, "no next invoice date: 7"),
+        ({"nextInvoiceDate": "soon"}, "no next invoice date: 7"),
+    ],
+)
+def test_what_cannot_be_projected_is_named_and_never_guessed(
+    more: dict[str, Any], why: str
+) -> None:
+    found = read({**agreement(7, 250, "W"), **more})
+    assert found.agreements == []
+    (notice,) = found.notices
+    assert why in notice
+
+
+def test_without_a_currency_nothing_is_projected() -> None:
+    assert "name no currency" in read(agreement(7, 250, "W"), currency=None).notices[0]
+    own = {**agreement(7, 250, "W"), "currency": {"currencyCode": "CAD"}}
+    assert read(own, currency=None).agreements[0].currency == "CAD"
+
+
+def test_a_child_takes_its_dates_from_its_parent() -> None:
+    child = agreement(
+        8, 251, "C", parentAgreement={"id": 7}, nextInvoiceDate=None, billingCycle=None
+    )
+    parent, found = read(agreement(7, 250, "P"), child).agreements
+    assert (found.parent_id, found.next_period_start, found.cycle) == (
+        parent.id,
+        parent.next_period_start,
+        parent.cycle,
+    )
+
+
+def test_without_the_table_setup_the_names_of_cycles_count() -> None:
+    assert read(agreement(7, 250, "W"), cycles=None).agreements[0].cycle is Cycle.MONTHLY
+
+
+def test_a_one_time_agreement_and_a_cancelled_one_say_so() -> None:
+    assert read(agreement(7, 250, "W", billOneTimeFlag=True)).agreements[0].cycle is Cycle.ONE_TIME
+    gone = read(agreement(7, 250, "W", cancelledFlag=True)).agreements[0]
+    assert gone.status is Status.CANCELLED
+
+
+def test_only_what_the_mapping_can_reach_is_read_families_whole() -> None:
+    documents = [
+        agreement(1, 250, "A"),
+        agreement(2, 251, "child of A", parentAgreement={"id": 1}),
+        agreement(3, 252, "parent"),
+        agreement(4, 250, "child of 252", parentAgreement={"id": 3}),
+        agreement(5, 299, "stranger"),
+    ]
+    typed = msgspec.convert(documents, list[wire.Agreement])
+    assert [each.id for each in reachable(typed, frozenset({"250"}))] == [1, 2, 3, 4]
+    assert len(reachable(typed, None)) == 5
+
+
+def test_an_addition_becomes_a_segment() -> None:
+    document = line(
+        9, 1350, 24, "14.95", lessIncluded=4, billCustomer="NoCharge",
+        effectiveDate="2025-11-01T00:00:00Z", cancelledDate="2026-12-15T00:00:00Z",
+    )  # fmt: skip
+    (segment,) = lines(document).segments
+    assert (segment.line_id, segment.product, segment.quantity) == ("9", "M365-BP", 24)
+    assert (segment.unit_price, segment.included) == (Decimal("14.95"), 4)
+    assert segment.billing is Billing.NO_CHARGE
+    assert (segment.effective, segment.cancelled) == (date(2025, 11, 1), date(2026, 12, 15))
+    (segment,) = lines(document, cancelled_date="last_day").segments
+    assert segment.cancelled == date(2026, 12, 16)
+
+
+@pytest.mark.parametrize("missing", ["quantity", "unitPrice", "billCustomer"])
+def test_what_an_addition_does_not_say_is_unknown(missing: str) -> None:
+    document = line(9, 1350, 24, "14.95")
+    del document[missing]
+    (segment,) = lines(document).segments
+    unknown = segment.quantity if missing == "quantity" else segment.unit_price
+    assert unknown is None
+
+
+def test_a_product_is_called_as_the_mapping_calls_it() -> None:
+    document = line(9, 1350, 1, "1")
+    assert lines(document).segments[0].product == "M365-BP"
+    assert lines(document, products=frozenset({"1350"})).segments[0].product == "1350"
+    both = frozenset({"1350", "M365-BP"})
+    assert lines(document, products=both).segments[0].product == "M365-BP"
+
+
+def test_one_name_for_two_products_is_no_name() -> None:
+    """An identifier that reads like another product's id."""
+    other = {**line(10, 1351, 1, "1"), "product": {"id": 1351, "identifier": "1350"}}
+    found = lines(line(9, 1350, 1, "1"), other, products=frozenset({"1350"}))
+    assert len({segment.product for segment in found.segments}) == 2
+    assert "both as id and as identifier" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-12-01T00:00:00Z", date(2026, 12, 1)),
+        ("2026-12-01", date(2026, 12, 1)),
+        ("2026-02-30T00:00:00Z", None),
+        ("12/1/2026", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_is_the_day_that_is_written(text: str | None, expected: date | None) -> None:
+    assert day(text) == expected

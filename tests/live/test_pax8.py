@@ -1,0 +1,254 @@
+"""What Pax8's answers count for: seats, drafts, invoices, metered usage."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from site_of_work import Site
+
+from drybill.billing.usage import LineType, UsageRecord
+from drybill.mapping.load import load
+from drybill.sandbox.seed import pax8_company, subscription
+from drybill.vendors.pax8.records import period, term
+from drybill.vendors.port import Usage
+from drybill.vendors.registry import open_vendor
+
+
+def read(site: Site, **settings: Any) -> Usage:
+    table = {**load(Path(site.mapping)).vendors["pax8"], **settings}
+    vendor = open_vendor("pax8", table, site.folder)
+
+    async def inside() -> Usage:
+        async with vendor.session():
+            return await vendor.read()
+
+    return asyncio.run(inside())
+
+
+def of(usage: Usage, number: int) -> UsageRecord:
+    id = subscription(number, 250, "EDR", 1)["id"]
+    return next(each for each in usage.records if each.subscription_id == id)
+
+
+def add(site: Site, number: int, quantity: float | None = 5, **more: Any) -> None:
+    site.store.put("pax8-subscription", subscription(number, 250, "EDR", quantity, **more))
+
+
+def test_seats_with_their_skus_term_and_customers(site: Site) -> None:
+    usage = read(site)
+    first = of(usage, 0)
+    assert (first.sku, first.vendor_sku, first.term, first.quantity) == (
+        "MST-BP",
+        "CFQ7TTC0LCHC:0002",
+        "annual",
+        28,
+    )
+    assert usage.receipt.complete
+    assert usage.receipt.customers == {pax8_company(id) for id in (250, 251, 252)}
+    assert usage.receipt.as_of is not None
+    assert (datetime.now(UTC) - usage.receipt.as_of).total_seconds() < 60
+
+
+def test_more_than_a_page_is_read_to_its_end(site: Site) -> None:
+    for number in range(100, 530):
+        add(site, number)
+    assert len(read(site).records) == 436
+    pages = [each for each in site.store.requests() if each["path"] == "/v1/subscriptions"]
+    assert [each["query"] for each in pages] == [f"page={n}&size=200" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("more", "quantity", "line_type"),
+    [
+        ({"status": "Activated"}, 5, LineType.RECURRING),
+        ({"status": "PendingCancel"}, 5, LineType.RECURRING),
+        ({"status": "Cancelled"}, 0, LineType.RECURRING),
+        ({"status": "PendingManual"}, None, LineType.RECURRING),
+        ({"status": "Converted"}, None, LineType.RECURRING),
+        ({"status": "Trial"}, None, LineType.OTHER),
+        ({"billingTerm": "Trial"}, 5, LineType.OTHER),
+        ({"billingTerm": "One-Time"}, 5, LineType.ONE_TIME),
+    ],
+)
+def test_what_a_status_is_worth(
+    site: Site, more: dict[str, Any], quantity: int | None, line_type: LineType
+) -> None:
+    add(site, 7, **more)
+    record = of(read(site), 7)
+    assert (record.quantity, record.line_type) == (quantity, line_type)
+
+
+def test_a_missing_quantity_is_unknown_and_not_zero(site: Site) -> None:
+    add(site, 7, None)
+    assert of(read(site), 7).quantity is None
+
+
+def test_statuses_that_are_not_counted_are_said(site: Site) -> None:
+    add(site, 7, status="PendingManual")
+    add(site, 8, status="Trial")
+    problems = " ".join(read(site).receipt.problems)
+    assert "1 subscriptions are PendingManual: their quantity is unknown" in problems
+    assert "1 trial subscriptions are left out" in problems
+    assert "PendingManual" not in " ".join(
+        read(site, statuses=["Active", "PendingManual"]).receipt.problems
+    )
+
+
+def test_a_commitment_names_its_end_and_its_term(site: Site) -> None:
+    commitment = {"id": pax8_company(1), "term": "1-Year", "endDate": "2027-03-01T00:00:00Z"}
+    add(site, 7, commitmentTerm=commitment)
+    record = of(read(site), 7)
+    assert (record.term, record.commitment_end) == ("annual", date(2027, 3, 1))
+
+
+def test_a_deleted_company_is_not_listed(site: Site) -> None:
+    """Else what it does not have any more would count as 0."""
+    company = site.store.get("pax8-company", pax8_company(252))
+    site.store.put("pax8-company", {**(company or {}), "status": "Deleted"})
+    assert pax8_company(252) not in read(site).receipt.customers
+
+
+def test_a_product_that_is_sold_no_more_leaves_its_id(site: Site) -> None:
+    gone = subscription(7, 250, "EDR", 5)
+    site.store.put("pax8-subscription", {**gone, "productId": pax8_company(9)})
+    record = of(read(site), 7)
+    assert (record.sku, record.product_id) == ("", pax8_company(9))
+
+
+def item(**more: Any) -> dict[str, Any]:
+    return {
+        "id": pax8_company(77),
+        "type": "subscription",
+        "companyId": pax8_company(250),
+        "companyName": "Wonderland Ltd",
+        "startPeriod": "2026-11-01",
+        "endPeriod": "2026-12-01",
+        "quantity": 27,
+        "term": "Annual",
+        "sku": "MST-BP",
+        "cost": 1.5,
+        "costTotal": 40.5,
+        "productId": "7f1c0a52-0000-4a57-9a0e-000000000001",
+        "currencyCode": "USD",
+        **more,
+    }
+
+
+def bill(site: Site, *items: dict[str, Any], number: int = 1, **more: Any) -> None:
+    invoice = {"id": pax8_company(number), "invoiceDate": "2026-11-05", "status": "Unpaid", **more}
+    site.store.put("pax8-invoice", invoice)
+    site.store.put_all("pax8-item", [(invoice["id"], each) for each in items])
+
+
+@pytest.fixture
+def november(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's clock, by which a month is chosen."""
+    from drybill.transport import client
+
+    monkeypatch.setattr(
+        client, "parsedate_to_datetime", lambda _: datetime(2026, 11, 25, 12, tzinfo=UTC)
+    )
+
+
+@pytest.mark.usefixtures("november")
+def test_the_newest_valid_invoice_counts(site: Site) -> None:
+    bill(site, item())
+    bill(site, item(id=pax8_company(78), quantity=99), number=2, invoiceDate="2026-10-05")
+    bill(site, item(id=pax8_company(79), quantity=50), number=3, status="Void")
+    (record,) = read(site, measure="invoice").records
+    assert (record.quantity, record.amount, record.vendor_sku) == (27, 40.5, "CFQ7TTC0LCHC:0002")
+    assert (record.period_start, record.period_end) == (date(2026, 11, 1), date(2026, 12, 1))
+
+
+@pytest.mark.usefixtures("november")
+def test_only_subscriptions_and_arrears_are_units(site: Site) -> None:
+    types = ("prorate", "one-time", "rebate", "payment-credit", "service-credit", "service-charge")
+    bill(
+        site,
+        *(item(id=pax8_company(100 + n), type=each) for n, each in enumerate(types)),
+        item(id=pax8_company(200), term="Arrears"),
+    )
+    records = read(site, measure="invoice").records
+    assert [r.line_type for r in records if r.line_type.counts] == [LineType.USAGE]
+
+
+@pytest.mark.usefixtures("november")
+def test_no_invoice_at_all_is_said(site: Site) -> None:
+    usage = read(site, measure="invoice")
+    assert usage.records == []
+    assert "no invoice since 2026-09-24" in usage.receipt.problems
+
+
+def test_a_draft_is_provisional_and_its_last_day_is_included(site: Site) -> None:
+    draft = item(startPeriod="2026-12-01", endPeriod="2026-12-31")
+    site.store.put("pax8-draft", draft)
+    (record,) = read(site, measure="draft").records
+    assert (record.period_end, record.finality) == (date(2027, 1, 1), "provisional")
+
+
+def test_items_that_do_not_add_up_are_said(site: Site) -> None:
+    site.store.put("pax8-draft", item(costTotal=41.5))
+    (problem,) = read(site, measure="draft").receipt.problems
+    assert "1 items of the draft of the next invoice are not cost x quantity: MST-BP" in problem
+
+
+@pytest.mark.usefixtures("november")
+def test_a_later_day_replaces_an_earlier_one_and_is_never_added(site: Site) -> None:
+    edr = subscription(1, 250, "EDR", 30)
+    summary = {
+        "id": pax8_company(5), "companyId": pax8_company(250), "productId": edr["productId"],
+        "subscriptionId": edr["id"], "isTrial": False,
+    }  # fmt: skip
+    site.store.put_all("pax8-summary", [(edr["id"], summary)])
+    lines = [
+        {"id": n, "usageDate": f"2026-11-{n}", "productId": edr["productId"], "quantity": n * 10,
+         "partnerTotal": 1, "currencyCode": "USD"}
+        for n in (20, 22, 23)
+    ]  # fmt: skip
+    site.store.put_all("pax8-line", [(summary["id"], each) for each in lines])
+    (record,) = read(site, measure="usage").records
+    assert (record.quantity, record.kind, record.sku) == (230, "metered_total", "EDR-1")
+    assert (record.period_start, record.period_end) == (date(2026, 11, 1), date(2026, 12, 1))
+
+
+@pytest.mark.usefixtures("november")
+def test_a_second_measure_stands_beside_the_first(site: Site) -> None:
+    bill(site, item())
+    problems = read(site, compare="invoice").receipt.problems
+    told = problems[-1]
+    assert told.startswith("compared with the last invoice: 6 differ: ")
+    assert f"{pax8_company(250)} MST-BP: subscriptions 28, last invoice 27" in told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2019-04-01", "2019-05-01", (date(2019, 4, 1), date(2019, 5, 1))),
+        ("2025-02-01", "2025-02-28", (date(2025, 2, 1), date(2025, 3, 1))),
+        ("2024-07-01", "2024-07-31", (date(2024, 7, 1), date(2024, 8, 1))),
+        ("2026-01-15", "2027-01-14", (date(2026, 1, 15), date(2027, 1, 15))),
+        ("2026-01-15", "2027-01-15", (date(2026, 1, 15), date(2027, 1, 15))),
+        (None, "2027-01-15", (None, None)),
+    ],
+)
+def test_both_ways_to_end_a_period(first: Any, last: Any, expected: Any) -> None:
+    assert period(first, last) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Annual", "annual"),
+        ("1-Year", "annual"),
+        ("Monthly", "monthly"),
+        ("3 Year", "3-year"),
+        ("3-Year", "3-year"),
+        (None, ""),
+    ],
+)
+def test_a_term_has_one_name(said: str | None, expected: str) -> None:
+    assert term(said) == expected
