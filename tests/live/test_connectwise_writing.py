@@ -109,7 +109,7 @@ def test_a_cloud_upgrade_moves_the_codebase_and_is_followed_once(site: Site) -> 
     [
         ("https://api", "http://api", "must begin with https://"),
         ('currency = "USD"', 'currency = "USX"', "USX"),
-        ('currency = "USD"', 'currency = "USD"\nwitness = "block"', "witness"),
+        ('currency = "USD"', 'currency = "USD"\nwitness = "maybe"', "witness"),
         ('currency = "USD"', 'currency = "USD"\nversoin = "2026.1"', "`versoin` is not a setting"),
         ('private_key = "env:SANDBOX_PRIVATE", ', "", "`credentials.private_key` is missing"),
     ],

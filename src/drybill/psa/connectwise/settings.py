@@ -53,7 +53,7 @@ class Settings(BaseModel):
     credentials: Credentials
     write_credentials: WriteCredentials | None = None
     currency: Annotated[str, AfterValidator(_currency)] | None = None
-    witness: Literal["off", "warn"] = "warn"
+    witness: Literal["off", "warn", "block"] = "warn"
     version: Annotated[str, Field(pattern=r"\d{4}\.\d+")] = _VERSION
     codebase: Annotated[str, Field(pattern=r"[\w.-]+/")] | None = None  # None: asked for
     at_once: Annotated[int, Field(ge=1, le=20)] = 4  # requests side by side
