@@ -99,9 +99,9 @@ class _Faulty:
             return {"type": "http.request", "body": body, "more_body": False}
 
         fault = self._store.take_fault(scope["method"], scope["path"])
-        while fault is not None and fault[0] == "latency":
+        if fault is not None and fault[0] == "latency":
             await asyncio.sleep(fault[1] / 1000)
-            fault = self._store.take_fault(scope["method"], scope["path"])
+            fault = self._store.take_fault(scope["method"], scope["path"], but="latency")
         await self._meet(fault[0] if fault else "", scope, again, send)
 
     async def _meet(self, fault: str, scope: Scope, receive: Receive, send: Send) -> None:

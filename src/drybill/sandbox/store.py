@@ -12,6 +12,8 @@ from typing import Any
 Document = dict[str, Any]
 
 _SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, id TEXT NOT NULL, parent TEXT NOT NULL, body TEXT NOT NULL,
     position INTEGER NOT NULL, PRIMARY KEY (kind, id)
@@ -119,12 +121,12 @@ class Store:
         with self._lock:
             self._db.execute("DELETE FROM faults")
 
-    def take_fault(self, method: str, path: str) -> tuple[str, float] | None:
-        """The fault that this request meets, which is then used up by one."""
+    def take_fault(self, method: str, path: str, but: str = "") -> tuple[str, float] | None:
+        """The fault that this request meets, not of the kind `but`; it is used up by one."""
         with self._lock:
             rows = self._db.execute("SELECT * FROM faults ORDER BY id").fetchall()
             for id, kind, wanted, part, skip, times, value in rows:
-                if wanted not in ("*", method) or part not in path:
+                if kind == but or wanted not in ("*", method) or part not in path:
                     continue
                 if skip > 0:
                     self._db.execute("UPDATE faults SET skip = skip - 1 WHERE id = ?", (id,))

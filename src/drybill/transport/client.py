@@ -99,7 +99,7 @@ class Client:
         offline = cassette.replaying()
         auth = None if offline or self._auth is None else self._auth()
         inner = httpx.AsyncHTTPTransport(
-            verify=ssl.create_default_context() if self.base.scheme == "http" else _trusted(),
+            verify=_trusted() if self.base.scheme == "https" else _nobody(),
             proxy=_proxy(self.base),
             limits=httpx.Limits(max_connections=self._limits.at_once),
         )
@@ -324,6 +324,11 @@ def _broken(error: Exception) -> str:
         text = str(error)
         return "its certificate is not trusted" if "CERTIFICATE" in text else "no connection"
     return f"the connection broke ({type(error).__name__})"
+
+
+def _nobody() -> ssl.SSLContext:
+    """For loopback without TLS: a context that would trust no certificate, and loads none."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _trusted() -> ssl.SSLContext:
