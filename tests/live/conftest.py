@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contract import problem
@@ -28,3 +29,17 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     wrong = [said for asked in store.requests() if (said := problem(asked))]
     store.close()
     assert wrong == [], "requests that are not as the vendor documents them"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits between two attempts are as good as none."""
+    from drybill.transport import client
+
+    real = client.Limits
+
+    def limits(**settings: Any) -> Any:
+        return real(**{**settings, "wait": 0.001, "attempts": 3})
+
+    for room in ("drybill.psa.connectwise.api", "drybill.vendors.pax8.adapter"):
+        monkeypatch.setattr(f"{room}.Limits", limits)

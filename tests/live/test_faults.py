@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from site_of_work import Site
@@ -30,19 +29,6 @@ STEPS = {  # which request of the first line's write meets the fault
     "read-back": {"method": "GET", "path": "/finance/agreements/1040/additions", "skip": 2},
 }
 ONE_LINE = ("--client", "250")
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    from drybill.transport import client
-
-    real = client.Limits
-
-    def limits(**settings: Any) -> Any:
-        return real(**{**settings, "wait": 0.001, "attempts": 3})
-
-    for room in ("drybill.psa.connectwise.api", "drybill.vendors.pax8.adapter"):
-        monkeypatch.setattr(f"{room}.Limits", limits)
 
 
 @pytest.mark.usefixtures("quick")

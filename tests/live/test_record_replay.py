@@ -81,7 +81,11 @@ def test_no_secret_is_anywhere(site: Site, tmp_path: Path) -> None:
     outputs.append(site.apply(plan))
     site.store.add_fault("500", times=0)
     outputs.append(drybill("diff", site.mapping))
-    kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "sandbox.db"]
+    kept = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and not path.name.startswith("sandbox.db")
+    ]
     texts = [said.out + said.err for said in outputs]
     texts += [path.read_bytes().decode("latin-1") for path in kept]
     for name, value in {**secret, "token": "pax8-practice-token"}.items():
