@@ -374,3 +374,40 @@ def test_recent_writes_count_what_was_or_may_have_been_written(
     assert {(write.client, write.currency, write.difference) for write in writes} == {
         ("250", "USD", Decimal("10.50"))
     }
+
+
+def test_a_purge_removes_what_was_said_and_the_chain_still_verifies(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal.open(tmp_path, write=True, clock=clock) as journal:
+        old = journal.start_run("mapping.toml", NOW, {"client": "Canary Ltd"})
+        journal.register_plan(old, "0abc", b"a plan of Canary Ltd", None, NOW, {})
+        journal.attach(old, "explain", b"shared words")
+        clock.time = NOW + timedelta(days=50)
+        young = journal.start_run("mapping.toml", NOW, {"client": "Other Ltd"})
+        journal.register_plan(young, "1abc", b"another plan", None, NOW, {})
+        journal.attach(young, "explain", b"shared words")
+        assert (
+            journal.purge(NOW + timedelta(days=10)) == 3
+        )  # the attachment is the young run's, too
+        problems = journal.verify()
+        assert {problem.level for problem in problems} == {"warning"}
+        assert journal.plan("1abc").content == b"another plan"
+        assert journal.attachment(young, "explain") == b"shared words"
+        assert journal.plan("0abc").content is None
+        assert [entry.body for entry in journal.run_entries(old)][:2] == [None, None]
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert zlib.compress(b"a plan of Canary Ltd", 1) not in left
+
+
+def test_nothing_that_a_guard_may_look_back_to_is_purged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from command import drybill
+
+    monkeypatch.setenv("DRYBILL_STATE", str(tmp_path))
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    said = drybill("runs", "purge", "--before", yesterday)
+    assert said.code == 2
+    assert "guards look back" in said.err
+    said = drybill("runs", "purge", "--before", "2020-01-01")
+    assert (said.code, said.out[:24]) == (0, "0 contents were removed;")

@@ -89,6 +89,32 @@ def resume(
     raise typer.Exit(int(code))
 
 
+_KEPT = 35  # days within which a guard may look back
+
+
+@app.command()
+def purge(
+    before: Annotated[str, typer.Option(help="A day, at least 35 days ago: YYYY-MM-DD.")],
+) -> None:
+    """Remove what runs before a day saw and planned; their digests and the chain stay.
+
+    Ids, names and highest quantities that guards remember are kept.
+    """
+    from datetime import UTC, datetime, time, timedelta
+
+    from drybill.cli import words
+    from drybill.cli.screen import put
+    from drybill.journal import Journal
+
+    day = words.day(before, "--before")
+    last = datetime.now(UTC).date() - timedelta(days=_KEPT)
+    if day is None or day > last:
+        raise typer.BadParameter(f"--before {before}: guards look back; {last} is the latest day")
+    with Journal.open(write=True) as journal:
+        gone = journal.purge(datetime.combine(day, time.min, UTC))
+    put(f"{gone:,} contents were removed; drybill runs verify still walks the chain\n")
+
+
 @app.command()
 def verify() -> None:
     """Check the journal's hash chain from its first entry to its last."""

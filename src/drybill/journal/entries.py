@@ -121,6 +121,32 @@ def _intact(digest: str, packed: bytes) -> bytes | None:
     return content if sha256(content).hexdigest() == digest else None
 
 
+def purge(database: Database, before: str) -> int:
+    """Removes what entries older than `before` hold, and nothing that a later one holds, too. The
+    entries and their digests stay, so that the chain still verifies. Returns how many contents.
+    """
+    with database.transaction():
+        old = _held(database, "at < ?", before) - _held(database, "at >= ?", before)
+        for digest in old:
+            database.write("DELETE FROM contents WHERE digest = ?", digest)
+    if old:
+        database.write("VACUUM")  # else the bytes would stay in the file
+    return len(old)
+
+
+def _held(database: Database, where: str, value: str) -> set[str]:
+    """Digests of bodies, and of the contents that plans and attachments name."""
+    digests = set()
+    for digest, kind in database.rows(f"SELECT body, kind FROM entries WHERE {where}", value):
+        body = load(database, digest)
+        if body is None:
+            continue
+        digests.add(digest)
+        if kind in ("plan", "attachment") and (named := json.loads(body).get("content")):
+            digests.add(named)
+    return digests
+
+
 def verify(database: Database) -> list[Problem]:
     """Walks the chain and all contents; the first broken entry comes first.
 

@@ -270,6 +270,12 @@ class Journal:
         """Rows that this run (its whole id) wrote, or read back as written."""
         return writes.verified_in(self._database, run)
 
+    def purge(self, before: datetime) -> int:
+        """Removes the contents of everything that happened before a moment, and keeps digests and
+        chain. What guards remember is kept: names, and the highest quantities. Returns how many.
+        """
+        return entries.purge(self._database, utc_text(before))
+
     def verify(self) -> list[Problem]:
         """What is wrong with the chain and the contents, the first broken entry first."""
         return entries.verify(self._database)
