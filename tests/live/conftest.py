@@ -16,7 +16,7 @@ from drybill.sandbox.store import Store
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Iterator[Site]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DRYBILL_STATE", str(tmp_path / "state"))

@@ -56,7 +56,6 @@ def test_6_an_answer_that_was_lost_is_looked_for_and_not_sent_again(site: Site) 
     assert len([each for each in site.store.all("addition") if each["id"] > 3405]) == 1
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", ["cut", "html", "500"])
 def test_9_what_did_not_arrive_is_not_zero(site: Site, fault: str) -> None:
     """A home-made sync took a missing count for 0 and billed it."""

@@ -31,7 +31,6 @@ STEPS = {  # which request of the first line's write meets the fault
 ONE_LINE = ("--client", "250")
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("times", [1, 0], ids=["once", "for ever"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,7 +109,6 @@ main()
 """
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("nth", [1, 2, 3])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", DEATHS)
