@@ -6,6 +6,7 @@ A mapping holds references only. What was fetched is known to this process from 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from base64 import b64encode
@@ -18,15 +19,17 @@ from drybill.whole import reason
 REFERENCE: Final = re.compile(r"(env|keyring|cmd|file):\s*(\S.*)", re.DOTALL)
 MASK: Final = "***"
 _SHORTEST = 4  # characters; taking shorter ones out of a text would take the text apart
+_ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _PATIENCE = 60  # seconds for a command, which may ask a person
 
 _known: set[str] = set()
 
 
-def fetch(reference: str, base: Path, setting: str) -> str:
+def fetch(reference: str, base: Path, setting: str, *, secret_itself: bool = True) -> str:
     """The secret that `env:NAME`, `keyring:SERVICE/NAME`, `cmd:COMMAND` or `file:PATH` leads to.
 
-    `base` is the mapping's folder, `setting` what messages call it: `psa.main: private_key`.
+    `base` is the mapping's folder, `setting` what messages call it: `psa.main: private_key`. What
+    only stands beside secrets, such as a login name, is not kept out of what is told.
 
     Raises:
         InputError: it is not there. Neither the secret nor a command's output is in the message.
@@ -50,7 +53,8 @@ def fetch(reference: str, base: Path, setting: str) -> str:
             raise _failed(setting, f"{name} cannot be read: {reason(error)}") from None
         if not secret:
             raise _failed(setting, f"{name} is empty")
-    keep(secret)
+    if secret_itself:
+        keep(secret)
     return secret
 
 
@@ -70,11 +74,29 @@ def redacted(text: str) -> str:
 
 
 def redacted_body(body: bytes) -> bytes:
-    """The same for bytes, JSON escapes included."""
+    """The same for a JSON body, however its texts are escaped."""
+    if b"\\" in body:
+        body = _ESCAPE.sub(_plain, body)
     for secret in sorted(_known, key=len, reverse=True):
-        for form in {secret, secret.replace("/", "\\/").replace('"', '\\"')}:
-            body = body.replace(form.encode(), MASK.encode())
+        for form in {
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+        }:
+            body = body.replace(form.encode("utf-8", "surrogatepass"), MASK.encode())
     return body
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    """An escape that JSON does not need, as the character that it stands for."""
+    escape = found.group(1)
+    if escape == b"/":
+        return b"/"
+    if len(escape) == 1:
+        return found.group()
+    code = int(escape[1:], 16)
+    needed = code < 0x20 or code in (0x22, 0x5C) or 0xD800 <= code <= 0xDFFF
+    return found.group() if needed else chr(code).encode()
 
 
 def _from_keyring(name: str, setting: str) -> str:

@@ -155,6 +155,13 @@ def test_what_an_addition_does_not_say_is_unknown(missing: str) -> None:
     assert unknown is None
 
 
+@pytest.mark.parametrize("name", ["effectiveDate", "cancelledDate"])
+def test_a_date_that_cannot_be_read_makes_its_line_unknown(name: str) -> None:
+    found = lines(line(9, 1350, 24, "14.95", **{name: "01/01/2025"}))
+    assert found.segments[0].quantity is None
+    assert "a date that cannot be read" in found.notices[0]
+
+
 def test_a_product_is_called_as_the_mapping_calls_it() -> None:
     document = line(9, 1350, 1, "1")
     assert lines(document).segments[0].product == "M365-BP"

@@ -72,6 +72,7 @@ def test_more_than_a_page_is_read_to_its_end(site: Site) -> None:
         ({"status": "Trial"}, None, LineType.OTHER),
         ({"billingTerm": "Trial"}, 5, LineType.OTHER),
         ({"billingTerm": "One-Time"}, 5, LineType.ONE_TIME),
+        ({"billingTerm": "Activation"}, None, LineType.RECURRING),
     ],
 )
 def test_what_a_status_is_worth(
@@ -103,6 +104,13 @@ def test_a_commitment_names_its_end_and_its_term(site: Site) -> None:
     add(site, 7, commitmentTerm=commitment)
     record = of(read(site), 7)
     assert (record.term, record.commitment_end) == ("annual", date(2027, 3, 1))
+
+
+@pytest.mark.parametrize("end", ["31/12/2027", "30 Jun 2027", "2027-13-01"])
+def test_a_commitment_whose_end_cannot_be_read_has_no_end(site: Site, end: str) -> None:
+    """Else the seats could go down before it."""
+    add(site, 7, commitmentTerm={"id": pax8_company(1), "term": "1-Year", "endDate": end})
+    assert of(read(site), 7).commitment_end == date.max
 
 
 def test_a_deleted_company_is_not_listed(site: Site) -> None:

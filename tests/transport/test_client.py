@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -216,3 +217,78 @@ def test_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     (request,) = server.requests
     assert request.headers["clientid"] == "abc"
     assert request.headers["user-agent"].startswith("drybill/")
+
+
+# Servers that mean no good, or know no better
+
+
+DEEP = b"[" * 200_000
+HOSTILE: dict[str, tuple[httpx.Response, str]] = {
+    "NaN": (answer({"quantity": "NaN"}), "a number that is none"),
+    "sNaN": (answer({"quantity": "sNaN"}), "a number that is none"),
+    "infinity": (answer({"quantity": "-Infinity"}), "a number that is none"),
+    "huge": (httpx.Response(200, content=b'{"quantity": 1e999999}'), "a number that is none"),
+    "tiny": (httpx.Response(200, content=b'{"quantity": 1e-999999}'), "a number that is none"),
+    "deep": (httpx.Response(200, content=DEEP), "not JSON"),
+    "no UTF-8": (httpx.Response(200, content=b'{"quantity": "\xff"}'), "documented"),
+    "deep error": (httpx.Response(400, content=DEEP), "not JSON"),
+    "an error that is no UTF-8": (httpx.Response(400, content=b'{"message": "\xff"}'), "not JSON"),
+    "a wait without a zone": (
+        answer({}, 429, retry_after="Wed, 25 Nov 2026 10:00:00 -0000"),
+        "no message",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_whatever_a_server_says_is_one_clear_message(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    response, why = HOSTILE[name]
+    content, status, headers = response.content, response.status_code, response.headers
+
+    serve(monkeypatch, lambda _: httpx.Response(status, content=content, headers=headers))
+
+    async def ask(c: Client) -> Thing:
+        return (await c.get("/x")).decode(Thing)
+
+    with pytest.raises(HttpError) as caught:
+        run(client(), ask)
+    if why != "documented":
+        assert why in str(caught.value)
+
+
+def test_two_cookies_of_one_name_are_both_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    from drybill.secrets import redacted
+
+    headers = [("set-cookie", "s=cookie-one; Path=/a"), ("set-cookie", "s=cookie-two; Path=/b")]
+    serve(monkeypatch, lambda _: httpx.Response(200, json=[], headers=headers))
+    run(client(), lambda c: c.get("/x"))
+    assert redacted("cookie-one cookie-two") == "*** ***"
+
+
+def test_a_secret_is_taken_out_however_it_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    from drybill.secrets import keep
+
+    words = ("canary-plain", "canary\\back\\slash", "canärie-fünf", "canary  of two", "canary\ttab")
+    for word in words:
+        keep(word)
+    escaped = "".join(f"\\u{ord(c):04x}" for c in words[0])
+    body = json.dumps({"names": list(words), "quantity": "@"}).replace('"@"', f'"{escaped}"')
+    serve(monkeypatch, lambda _: httpx.Response(200, content=body.encode()))
+    said = run(client(), lambda c: c.get("/x")).decode(dict[str, Any])
+    assert said == {"names": ["***"] * 5, "quantity": "***"}
+
+
+@pytest.mark.parametrize("spaces", [180, 190, 195, 199])
+def test_a_message_is_cut_after_it_was_cleaned(
+    monkeypatch: pytest.MonkeyPatch, spaces: int
+) -> None:
+    from drybill.secrets import keep
+
+    keep("canary-straddles-the-cut")
+    said = "x" * spaces + "canary-straddles-the-cut" + " and canary  of two"
+    serve(monkeypatch, lambda _: answer({"message": said}, 400))
+    with pytest.raises(Rejected) as caught:
+        run(client(), lambda c: c.get("/x"))
+    assert "canary" not in str(caught.value)

@@ -155,3 +155,11 @@ def test_pages_that_never_end_are_an_error(
     serve(monkeypatch, handler)
     with pytest.raises(Malformed, match=why):
         run(client(limits=Limits(pages=20)), lambda c: listing(c, paging, "rows"))
+
+
+@pytest.mark.parametrize("total", ["7", 7.0, None, True, {}])
+def test_a_total_that_is_no_number_is_no_total(monkeypatch: pytest.MonkeyPatch, total: Any) -> None:
+    body = {"content": ALL, "page": {"totalElements": total, "totalPages": 1}}
+    serve(monkeypatch, lambda _: answer(body))
+    with pytest.raises(Malformed, match="does not declare how many rows"):
+        run(client(), lambda c: listing(c, PageNumber(rows=9, **_TOTALS), "content"))

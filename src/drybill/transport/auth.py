@@ -33,12 +33,23 @@ class StaticHeaders(httpx.Auth):
         yield request
 
 
+def keep_cookies(response: httpx.Response) -> None:
+    """Whatever a server gives to be sent back is a secret, too."""
+    for cookie in response.cookies.jar:
+        keep(cookie.value or "")
+
+
 def fetch_all(references: Mapping[str, str], base: Path, table: str) -> list[str]:
     """The secrets behind the references of a table's credentials, in their order.
 
     `base` is the mapping's folder. Raises InputError for the first that is missing.
     """
     return [fetch(each, base, f"{table}: {name}") for name, each in references.items()]
+
+
+def fetch_name(reference: str, base: Path, setting: str) -> str:
+    """A login name: fetched like a secret, and none. Raises InputError where it is missing."""
+    return fetch(reference, base, setting, secret_itself=False)
 
 
 def basic(user: str, password: str, headers: Mapping[str, str] | None = None) -> StaticHeaders:
@@ -108,6 +119,7 @@ class TokenCall(httpx.Auth):
 
     async def _take(self, response: httpx.Response) -> None:
         await response.aread()
+        keep_cookies(response)
         failure = failure_of(response)
         if failure is not None:
             raise failure
@@ -115,7 +127,14 @@ class TokenCall(httpx.Auth):
             answer = msgspec.json.decode(response.content)
             token, life = answer[self._token_field], answer.get(self._life_field, 300)
             self._until = time.monotonic() + max(float(life) - _LEEWAY, 1.0)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+        except (
+            msgspec.DecodeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            RecursionError,
+        ):
             raise Malformed(response.request, "the answer holds no token") from None
         if not isinstance(token, str) or not token:
             raise Malformed(response.request, "the answer holds no token")

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ import msgspec
 
 from drybill import __version__, secrets
 from drybill.transport import cassette
+from drybill.transport.auth import keep_cookies
 from drybill.transport.errors import (
     Broken,
     Disconnected,
@@ -37,6 +39,7 @@ from drybill.transport.wall import Operation, Wall
 
 T = TypeVar("T")
 _ENCODE = msgspec.json.Encoder(decimal_format="number")
+_MAGNITUDE = 30  # digits before or after the point
 _LONGEST_WAIT = 120.0  # seconds of Retry-After that are waited for; longer is an error
 Transient = Callable[[HttpError], bool]
 
@@ -50,7 +53,7 @@ class Answer:
     def decode(self, kind: type[T]) -> T:
         """The body as `kind`, numbers as Decimal from their text. Raises Malformed."""
         try:
-            return msgspec.json.decode(self.body, type=kind)
+            return _sane(self.request, msgspec.json.decode(self.body, type=kind))
         except msgspec.ValidationError as error:
             raise Malformed(self.request, f"another answer than documented: {error}") from None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -201,7 +204,7 @@ class Client:
             if rows_at:
                 parts = answer.decode(dict[str, msgspec.Raw])
                 rows = _decode(answer, parts.pop(rows_at, msgspec.Raw(b"[]")), list[kind])  # type: ignore[valid-type]
-                body = {key: msgspec.json.decode(raw) for key, raw in parts.items()}
+                body = {key: _decode(answer, raw, Any) for key, raw in parts.items()}
             else:
                 rows = answer.decode(list[kind])  # type: ignore[valid-type]
             last = ""
@@ -212,6 +215,8 @@ class Client:
                 seen.add(last)
             found += rows
             total = at(body, paging.total) if paging.total else None
+            if paging.total and (not isinstance(total, int) or isinstance(total, bool)):
+                raise Malformed(answer.request, "it does not declare how many rows there are")
             if declared is not None and total is not None and total != declared:
                 raise Shifted(answer.request, f"it declared {declared} rows, then {total}")
             declared = total if total is not None else declared
@@ -269,8 +274,7 @@ class Client:
                     raise Disconnected(request, "the recording does not hold it") from None
                 raise
         self._note_time(response)
-        for value in response.cookies.values():
-            secrets.keep(value)
+        keep_cookies(response)
         failure = failure_of(response)
         if failure is not None:
             raise failure
@@ -311,9 +315,25 @@ class _Backoff:
 
 def _decode(answer: Answer, raw: msgspec.Raw, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return _sane(answer.request, msgspec.json.decode(raw, type=kind))
     except msgspec.ValidationError as error:
         raise Malformed(answer.request, f"another answer than documented: {error}") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise Malformed(answer.request, "an answer that is JSON only in part") from None
+
+
+def _sane(request: httpx.Request, value: T) -> T:
+    """The value, if its numbers are numbers: finite, and of a size that can be written out."""
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MAGNITUDE:
+            raise Malformed(request, f"a number that is none: {str(value)[:20]}")
+    elif isinstance(value, list):
+        for item in value:
+            _sane(request, item)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _sane(request, getattr(value, name))
+    return value
 
 
 def _broken(error: Exception) -> str:

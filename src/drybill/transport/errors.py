@@ -122,11 +122,11 @@ def message_of(response: httpx.Response) -> str:
     """The server's own words, as short as they can be: JSON's messages, else what it is."""
     try:
         body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
         return f"an answer that is not JSON ({kind})" if response.content else "an empty answer"
     words = list(dict.fromkeys(_messages(body)))
-    said = "; ".join(words) or "no message"
+    said = redacted("; ".join(words)) or "no message"
     return said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
 
 
@@ -138,9 +138,9 @@ def _messages(body: Any) -> Iterator[str]:
         for key in ("message", "error_description", "title", "detail"):
             value = body.get(key)
             if isinstance(value, str) and value.strip():
-                yield re.sub(r"\s+", " ", value).strip()
+                yield re.sub(r"\s+", " ", redacted(value)).strip()
         if isinstance(body.get("error"), str) and "message" not in body:
-            yield body["error"]
+            yield redacted(body["error"])
         for key in ("errors", "details"):
             yield from _messages(body.get(key))
 
@@ -156,5 +156,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     try:
         until = parsedate_to_datetime(said)
     except (TypeError, ValueError):
+        return None
+    if until.tzinfo is None:  # "-0000": a time of nobody knows where
         return None
     return max((until - datetime.now(UTC)).total_seconds(), 0.0)

@@ -13,7 +13,7 @@ from drybill.errors import InputError, Problem
 from drybill.psa.connectwise.settings import Settings
 from drybill.psa.connectwise.wire import CompanyInfo
 from drybill.transport import cassette
-from drybill.transport.auth import StaticHeaders, basic, fetch_all
+from drybill.transport.auth import StaticHeaders, basic, fetch_all, fetch_name
 from drybill.transport.client import Answer, Client
 from drybill.transport.errors import HttpError, NotFound, ServerFailed
 from drybill.transport.limits import Limits
@@ -72,7 +72,10 @@ class Api:
         if cassette.replaying():
             return cassette.MASKED
         if not self._company:
-            (self._company,) = self._fetch({"company": self._settings.credentials.company})
+            self._company = fetch_name(
+                self._settings.credentials.company, self._base, f"psa.{self._name}: company"
+            )
+            cassette.hide(self._company)
         return self._company
 
     @asynccontextmanager

@@ -195,6 +195,9 @@ def read_additions(
         billing = _BILLING.get(each.billCustomer or "")
         if billing is None:
             found.note("additions have no `billCustomer`, so their amounts are unknown", each.id)
+        odd = [d for d in (each.effectiveDate, each.cancelledDate) if d and day(d) is None]
+        if odd:
+            found.note("additions have a date that cannot be read: they are unknown", each.id)
         cancelled = day(each.cancelledDate)
         if cancelled is not None and settings.cancelled_date == "last_day":
             cancelled += _ONE_DAY
@@ -203,7 +206,7 @@ def read_additions(
                 line_id=str(each.id),
                 agreement_id=agreement.id,
                 product=product,
-                quantity=UNKNOWN if each.quantity is None else plain(each.quantity),
+                quantity=UNKNOWN if each.quantity is None or odd else plain(each.quantity),
                 unit_price=each.unitPrice if billing is not None else None,
                 description=each.invoiceDescription or each.description or "",
                 included=plain(each.lessIncluded) if each.lessIncluded is not None else ZERO,

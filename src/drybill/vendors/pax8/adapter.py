@@ -70,7 +70,7 @@ class Pax8(Struct, frozen=True):
             "/v1/companies", wire.Company, PAGES, rows_at="content", id_of=_id, what="companies"
         )
         listed = {each.id: each.name or "" for each in companies if each.status != "Deleted"}
-        said_at = self.client.said_at or datetime.now(UTC)
+        said_at = self.client.said_at
         reading = _Reading(self.name, self.settings, self.client, listed, said_at)
         records = await reading.measure(self.settings.measure)
         problems = list(reading.problems)
@@ -108,10 +108,11 @@ class _Reading:
         settings: Settings,
         client: Client,
         companies: Mapping[str, str],
-        said_at: datetime,
+        said_at: datetime | None,
     ) -> None:
         self._name, self._settings, self._client = name, settings, client
         self._companies, self._said_at = companies, said_at
+        self._today = (said_at or datetime.now(UTC)).date()
         self._products: dict[str, wire.Product | None] = {}
         self._subscriptions: list[wire.Subscription] | None = None
         self.problems: list[str] = []
@@ -200,7 +201,7 @@ class _Reading:
 
     async def _invoice(self) -> list[wire.Item]:
         """The items of the newest invoices that were neither voided nor credited."""
-        since = (self._said_at - timedelta(days=62)).date().isoformat()
+        since = (self._today - timedelta(days=62)).isoformat()
         invoices = await self._client.rows(
             "/v1/invoices",
             wire.Invoice,
@@ -255,7 +256,7 @@ class _Reading:
         return [record for records in lists for record in records]
 
     async def _newest(self, summary: wire.UsageSummary) -> list[UsageRecord]:
-        today = self._said_at.date()
+        today = self._today
         for back in range(_LOOK_BACK):
             when = today - timedelta(days=back)
             if when.month != today.month:

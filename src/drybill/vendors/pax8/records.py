@@ -31,19 +31,19 @@ def of_subscription(
     product: wire.Product | None,
     company: str,
     statuses: frozenset[str],
-    as_of: datetime,
+    as_of: datetime | None,
 ) -> UsageRecord:
     """Seats now: a status that is not counted has a quantity that nobody knows, Cancelled 0."""
     quantity: Quantity = UNKNOWN if each.quantity is None else plain(each.quantity)
     trial = "Trial" in (each.status, each.billingTerm)
     line_type = LineType.RECURRING
-    if each.billingTerm in ("One-Time", "Activation"):
+    if each.billingTerm == "One-Time":
         line_type = LineType.ONE_TIME
     elif trial:
         line_type = LineType.OTHER
     if each.status == "Cancelled":
         quantity = ZERO
-    elif each.status not in statuses:
+    elif each.status not in statuses or each.billingTerm == "Activation":
         quantity = UNKNOWN
     commitment = each.commitmentTerm or wire.Commitment()
     return UsageRecord(
@@ -62,14 +62,19 @@ def of_subscription(
         line_type=line_type,
         unit_cost=each.partnerCost,
         currency=each.currencyCode or "",
-        commitment_end=day(commitment.endDate),
+        # an end that cannot be read is an end that nobody knows: nothing goes down before it
+        commitment_end=day(commitment.endDate) or (date.max if commitment.endDate else None),
         term=term(commitment.term or each.billingTerm),
         trial=trial,
     )
 
 
 def of_item(
-    vendor: str, each: wire.Item, product: wire.Product | None, finality: Finality, as_of: datetime
+    vendor: str,
+    each: wire.Item,
+    product: wire.Product | None,
+    finality: Finality,
+    as_of: datetime | None,
 ) -> UsageRecord:
     """One row of an invoice or its draft. Arrears are usage; credits and prorates no seats."""
     line_type = _TYPES.get(each.type or "", LineType.OTHER)
@@ -107,10 +112,10 @@ def of_usage(
     line: wire.UsageLine,
     products: Mapping[str, wire.Product],
     company: str,
-    as_of: datetime,
+    as_of: datetime | None,
 ) -> UsageRecord:
     """The month's total so far: a later day replaces an earlier one and is never added to it."""
-    when = day(line.usageDate) or as_of.date()
+    when = day(line.usageDate) or date.min
     start = when.replace(day=1)
     end = (start + timedelta(days=32)).replace(day=1)
     product = products.get(line.productId or summary.productId or "")
