@@ -72,6 +72,19 @@ def test_what_was_changed_since_is_left_alone(desk: Desk) -> None:
     assert "L2,B,SEAT,Seats,12,4.00" in desk.lines
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(",13,4.00,", ",13,4.50,"), (",13,4.00,2024-01-01,", ",13,4.00,2024-02-01,")]
+)
+def test_whatever_else_of_a_line_was_changed_counts(desk: Desk, old: str, new: str) -> None:
+    assert desk.apply(desk.plan("--only", desk.rows()["L1"]["row"])).code == Exit.DONE
+    lines = desk.folder / "lines.csv"
+    assert old in desk.lines
+    lines.write_text(desk.lines.replace(old, new), "utf-8")
+    changed = desk.lines
+    drybill("undo", last_run(), "--apply")
+    assert desk.lines == changed
+
+
 def test_switches_and_row_guards_do_not_stand_in_the_way(desk: Desk) -> None:
     assert desk.apply(desk.plan()).code == Exit.DONE
     run, mapping = last_run(), Path(desk.mapping)

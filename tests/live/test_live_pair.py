@@ -86,3 +86,12 @@ def test_the_psas_own_figure_stands_beside_the_projection(site: Site) -> None:
     assert "WITNESS: the PSA itself says 1.00 USD, not 340.00" in said.out
     site.change('currency = "USD"', 'currency = "USD"\nwitness = "off"')
     assert site.diff()["invoices"][0]["witness"] is None
+
+
+def test_undo_leaves_a_line_alone_that_is_billed_otherwise_by_now(site: Site) -> None:
+    assert site.apply(site.plan("--client", "250")).code == Exit.DONE
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    site.store.put("addition", {**site.addition(3400), "billCustomer": "NoCharge"}, "1040")
+    drybill("undo", run, "--apply")
+    assert site.addition(3400)["quantity"] == 28

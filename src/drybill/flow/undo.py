@@ -107,9 +107,11 @@ def _as_left(before: Row, now: Segment) -> bool:
         made = (before.quantity_after, before.unit_price, before.effective)
         return (now.quantity, now.unit_price, now.effective) == made
     seen = before.observed
-    return seen is not None and (
-        before.quantity_after, seen.unit_price, seen.effective, seen.cancelled, seen.included
-    ) == (now.quantity, now.unit_price, now.effective, now.cancelled, now.included)  # fmt: skip
+    if seen is None:
+        return False
+    left = (before.quantity_after, seen.unit_price, seen.effective, seen.cancelled, seen.included)
+    found = (now.quantity, now.unit_price, now.effective, now.cancelled, now.included)
+    return left == found and seen.billing == now.billing.value
 
 
 def _text(row: Row) -> str:
