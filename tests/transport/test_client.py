@@ -57,6 +57,7 @@ FAILURES: dict[str, tuple[Callable[[httpx.Request], httpx.Response], type[HttpEr
     # what comes, the error, its words, how often a read is sent
     "401": (failing(401, code="Unauthorized", message="Unauthorized"), Denied, "Unauthorized", 1),
     "403": (failing(403, message="No role"), Denied, "No role", 1),
+    "408": (failing(408, message="timeout"), TimedOut, "timeout", 3),
     "404": (failing(404), NotFound, "no message", 1),
     "400": (
         failing(400, message="invalid", errors=[{"message": "The field product is required."}]),

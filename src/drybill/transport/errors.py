@@ -102,6 +102,8 @@ def failure_of(response: httpx.Response) -> HttpError | None:
     if 200 <= status < 300:
         return None
     request, said = response.request, message_of(response)
+    if status == 408:  # the server gave up waiting, for nobody knows how much of the request
+        return TimedOut(request, said, status=status)
     if status in (401, 403):
         fix = "check the keys, and what their role may read" if status == 403 else "check the keys"
         return Denied(request, said, status=status, fix=fix)
