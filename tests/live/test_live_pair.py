@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from site_of_work import Site
 
 from command import drybill
@@ -95,3 +96,13 @@ def test_undo_leaves_a_line_alone_that_is_billed_otherwise_by_now(site: Site) ->
     site.store.put("addition", {**site.addition(3400), "billCustomer": "NoCharge"}, "1040")
     drybill("undo", run, "--apply")
     assert site.addition(3400)["quantity"] == 28
+
+
+def test_a_login_name_that_reads_like_a_product_changes_no_product(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands beside secrets and is none: taken out of the data it would unmap a line."""
+    login = site.store.get("login", "practice")
+    site.store.put("login", {**(login or {}), "id": "M365"})
+    monkeypatch.setenv("SANDBOX_COMPANY", "M365")
+    assert site.rows()["3400"]["product"] == "M365-BP"

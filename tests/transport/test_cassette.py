@@ -99,3 +99,23 @@ def test_a_recording_that_cannot_be_written_is_a_mistake(talkative: Any, tmp_pat
     tape = tmp_path / "no" / "tape.json"
     with pytest.raises(InputError, match="cannot be written"), cassette.record(tape, {}):
         read(talkative.base)
+
+
+def test_a_token_that_was_over_is_no_part_of_a_recording(loopback: Any, tmp_path: Path) -> None:
+    """The run went on with a new one; a replay proves itself to nobody."""
+    refused = iter([True])
+
+    def handler(method: str, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        if method == "POST":
+            return 200, {"Set-Cookie": "s=cookie-of-the-token"}, {"access_token": CANARIES[1]}
+        if next(refused, False):
+            return 401, {}, {"message": "expired"}
+        return 200, {}, {"path": path, "cookie": "cookie-of-the-token"}
+
+    server, tape = loopback(handler), tmp_path / "tape.json"
+    with cassette.record(tape, {}):
+        said = read(server.base)
+    server.close()
+    assert "cookie-of-the-token" not in tape.read_text("utf-8")
+    with cassette.replay(tape):
+        assert read(server.base) == said
