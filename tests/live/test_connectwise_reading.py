@@ -109,6 +109,14 @@ def test_a_child_takes_its_dates_from_its_parent() -> None:
     )
 
 
+def test_agreements_in_a_circle_are_invoiced_alone() -> None:
+    one = agreement(7, 250, "A", parentAgreement={"id": 8})
+    other = agreement(8, 250, "B", parentAgreement={"id": 7})
+    found = read(one, other, agreement(9, 250, "C", parentAgreement={"id": 9}))
+    assert [each.parent_id for each in found.agreements] == [None, None, None]
+    assert "their own ancestors; they are invoiced alone: 7, 8, 9" in found.notices[0]
+
+
 def test_without_the_table_setup_the_names_of_cycles_count() -> None:
     assert read(agreement(7, 250, "W"), cycles=None).agreements[0].cycle is Cycle.MONTHLY
 

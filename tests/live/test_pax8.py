@@ -123,8 +123,10 @@ def test_a_deleted_company_is_not_listed(site: Site) -> None:
 def test_a_product_that_is_sold_no_more_leaves_its_id(site: Site) -> None:
     gone = subscription(7, 250, "EDR", 5)
     site.store.put("pax8-subscription", {**gone, "productId": pax8_company(9)})
-    record = of(read(site), 7)
+    usage = read(site)
+    record = of(usage, 7)
     assert (record.sku, record.product_id) == ("", pax8_company(9))
+    assert usage.receipt.denied == {pax8_company(250)}  # whose seats they are nobody knows
 
 
 def item(**more: Any) -> dict[str, Any]:

@@ -62,6 +62,13 @@ def test_what_makes_no_sense_is_refused(site: Site, words: list[str]) -> None:
     assert site.store.requests() == []
 
 
+def test_a_recording_does_not_replace_what_the_run_reads(site: Site) -> None:
+    before = Path(site.mapping).read_bytes()
+    said = drybill("diff", site.mapping, "--record", site.mapping)
+    assert (said.code, Path(site.mapping).read_bytes()) == (Exit.USAGE, before)
+    assert "--record" in said.err
+
+
 def test_no_secret_is_anywhere(site: Site, tmp_path: Path) -> None:
     """Every secret of the run is a canary, and the servers repeat them in their data."""
     names = ("SANDBOX_CLIENT_ID", "SANDBOX_COMPANY")  # which stand beside secrets

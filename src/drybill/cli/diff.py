@@ -194,7 +194,7 @@ def _fresh(
 
     path = chosen_mapping(argument)
     mapping = load(path)
-    view.refuse_inputs(mapping)
+    view.refuse_inputs(mapping, record=tapes.record)
     journal, notices = open_journal(must_write=apply)
     if tapes.replay is not None:
         journal, notices = Journal.transient(), [f"replayed from {tapes.replay}"]

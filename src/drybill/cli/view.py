@@ -71,12 +71,12 @@ class View:
     exit_code: bool
     save: Path | None
 
-    def refuse_inputs(self, mapping: Mapping, *others: str) -> None:
+    def refuse_inputs(self, mapping: Mapping, *others: str, record: Path | None = None) -> None:
         """A report must not replace what it was made from: only --apply writes to a PSA.
 
         Raises:
-            InputError: --output or --save names a file that the mapping reads, the journal, or one
-                of `others`.
+            InputError: --output, --save or --record names a file that the mapping reads, the
+                journal, or one of `others`.
         """
         from drybill.journal import journal_files
 
@@ -88,7 +88,11 @@ class View:
         read = {os.path.realpath(path) for path in kept if _plain(path)}
         problems = [
             Problem("output-is-input", None, f"{option} {path}: drybill reads this file")
-            for option, path in (("--output", self.output), ("--save", self.save))
+            for option, path in (
+                ("--output", self.output),
+                ("--save", self.save),
+                ("--record", record),
+            )
             if path is not None and _plain(path) and _is_one_of(path, read)
         ]
         if problems:

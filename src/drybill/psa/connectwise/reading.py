@@ -108,6 +108,9 @@ def read_agreements(
     every = {each.id: each for each in agreements}
     for each in every.values():
         agreement = _agreement(psa, each, every, cycles, settings, found)
+        if agreement is not None and _own_ancestor(each, every):
+            found.note("agreements are their own ancestors; they are invoiced alone", each.id)
+            agreement = replace(agreement, parent_id=None)
         if agreement is not None:
             found.agreements.append(agreement)
 
@@ -169,6 +172,15 @@ def _agreement(
         start_of_it = period_before(agreement, next_invoice).start
         agreement = replace(agreement, next_period_start=start_of_it)
     return agreement
+
+
+def _own_ancestor(each: wire.Agreement, every: Mapping[int, wire.Agreement]) -> bool:
+    seen: set[int] = set()
+    at: wire.Agreement | None = each
+    while at is not None and at.id not in seen:
+        seen.add(at.id)
+        at = every.get(at.parentAgreement.id or 0) if at.parentAgreement else None
+    return at is not None
 
 
 def _cycle(each: wire.Agreement, cycles: Mapping[int, wire.Cycle] | None) -> Cycle | None:

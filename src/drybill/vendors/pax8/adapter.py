@@ -88,6 +88,7 @@ class Pax8(Struct, frozen=True):
                 measure=_LABELS[self.settings.measure] + counted,
                 records=len(records),
                 customers=frozenset(listed),
+                denied=reading.unnamed(records) & listed.keys(),
                 as_of=said_at,
                 live=True,
                 names=tuple(sorted(listed.items())),
@@ -136,6 +137,16 @@ class _Reading:
             )
             for each in items
         ]
+
+    def unnamed(self, records: Iterable[UsageRecord]) -> frozenset[str]:
+        """Customers with units of a product that Pax8 tells nothing about: whose SKU it is nobody
+        knows, so that none of theirs may go down."""
+        gone = {id for id, product in self._products.items() if product is None or not product.sku}
+        return frozenset(
+            r.customer_id
+            for r in records
+            if r.line_type.counts and not r.sku and r.product_id in gone and r.quantity != 0
+        )
 
     async def _seats(self) -> list[UsageRecord]:
         subscriptions = await self._listed()
