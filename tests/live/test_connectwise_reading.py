@@ -13,13 +13,13 @@ from drybill.billing.agreement import Billing, Cycle, Status, Timing
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.reading import (
     Found,
-    day,
     reachable,
     read_additions,
     read_agreements,
 )
 from drybill.psa.connectwise.settings import Settings
 from drybill.sandbox.seed import agreement, line
+from drybill.transport.values import day
 
 CYCLES = {
     1: wire.Cycle(1, "Monthly", "Monthly"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from drybill.sandbox.store import Store
 
 
 def sandbox(
@@ -68,16 +71,13 @@ def sandbox(
         ) from None
 
 
-def _set(store: object, words: str, known: dict[str, str]) -> None:
+def _set(store: Store, words: str, known: dict[str, str]) -> None:
     """`KIND[=VALUE][@METHOD][:TIMES]`. Raises typer.BadParameter."""
-    from drybill.sandbox.store import Store
-
     rest, _, times = words.partition(":")
     rest, _, method = rest.partition("@")
     kind, _, value = rest.partition("=")
     if kind not in known or not (times or "1").isdecimal() or not (value or "0").isdecimal():
         raise typer.BadParameter(f"--fault {words}: kinds are {', '.join(known)}")
-    assert isinstance(store, Store)
     store.add_fault(
         kind, method=method.upper() or "*", times=int(times or 1), value=int(value or 0)
     )

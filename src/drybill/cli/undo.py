@@ -34,7 +34,7 @@ def undo(
     from drybill.flow.fetch import fetch
     from drybill.flow.memory import identity, recent_writes
     from drybill.flow.run import Request
-    from drybill.flow.undo import restoring, with_rows
+    from drybill.flow.undo import restoring
     from drybill.mapping.load import load
     from drybill.plan.content import decode, digest_of, encode
 
@@ -57,7 +57,7 @@ def undo(
         zone = mapping.policy.timezone
         found = restoring(
             undone.id,
-            with_rows(decode(registered.content), done),
+            [row for row in decode(registered.content).writes if row.id in done],
             fetched,
             mapping.digest,
             (now.astimezone(zone).date(), str(zone)),

@@ -75,11 +75,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     rows = comparison.rows
 
     accept(rows, policy.accepted, clock.today)
-    writers: dict[str, PlanWrite | None] = {
-        name: partial(plan_write, reader) if reader.capabilities.writable else None
-        for name, reader in fetched.readers.items()
-    }
-    plan_writes(rows, writers)
+    plan_writes(rows, planners(fetched))
     laid_out = lay_out(
         found,
         fetched.agreements,
@@ -151,6 +147,14 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         newly_trusted=newly_trusted(renamed, rows, request.allowances),
         absent_now=sources.absent_now,
     )
+
+
+def planners(fetched: Fetched) -> dict[str, PlanWrite | None]:
+    """Who plans the writes of each PSA; None for one that is read only."""
+    return {
+        name: partial(plan_write, reader) if reader.capabilities.writable else None
+        for name, reader in fetched.readers.items()
+    }
 
 
 def hear(laid_out: Sequence[Invoice], fetched: Fetched) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from functools import partial
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from drybill.billing.agreement import Segment
 from drybill.billing.invoicing import invoices as lay_out
@@ -19,13 +17,12 @@ from drybill.billing.policy import GuardLimits, Product
 from drybill.billing.proposal import compared_row, hold, line_row, propose
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row
-from drybill.flow.compute import hear, summaries
+from drybill.flow.compute import hear, planners, summaries
 from drybill.flow.run import Fetched
 from drybill.plan.build import planned
-from drybill.plan.decisions import PlanWrite, plan_writes
+from drybill.plan.decisions import plan_writes
 from drybill.plan.guards import Allowance, RecentWrite, guard_run
 from drybill.plan.plan import PLAN_VERSION, Plan
-from drybill.psa.planning import plan_write
 
 
 class Restoring(Struct, frozen=True):
@@ -70,11 +67,7 @@ def restoring(
         "end that took effect; restore it by hand"
         for row in undone.values()
     ]
-    writers: dict[str, PlanWrite | None] = {
-        name: partial(plan_write, reader) if reader.capabilities.writable else None
-        for name, reader in fetched.readers.items()
-    }
-    plan_writes(rows, writers)
+    plan_writes(rows, planners(fetched))
     for row in rows:
         row.would_write = row.bucket.differs and not row.held_by and bool(row.steps_to_write)
     return Restoring(
@@ -168,8 +161,3 @@ def _plan(
         complete=all(receipt.complete for receipt in told.values()),
         targets=tuple((name, reader.target) for name, reader in sorted(fetched.readers.items())),
     )
-
-
-def with_rows(plan: Plan, ids: set[str]) -> list[Row]:
-    """The plan's rows with these ids, as it would have written them."""
-    return [replace(row) for row in plan.writes if row.id in ids]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -64,28 +64,23 @@ def begun(database: Database, plans: Iterable[str]) -> dict[str, int]:
 def verified(database: Database, plans: Iterable[str]) -> set[str]:
     """Rows of these plans that were read back as meant."""
     wanted = set(plans)
-    rows: dict[int, str] = {}
-    found: set[str] = set()
-    for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
-        body = entry.body or {}
-        if entry.kind == "intent" and body.get("plan") in wanted:
-            rows[entry.seq] = body["row"]
-        elif entry.kind == "readback" and body["verdict"] == "verified":
-            found |= {rows[body["intent"]]} if body["intent"] in rows else set()
-    return found
+    return {row for _, plan, row in _verified(database) if plan in wanted}
 
 
 def verified_in(database: Database, run: str) -> set[str]:
     """Rows that one run wrote, or read back as written, whatever plan they are of."""
-    rows: dict[int, str] = {}
-    found: set[str] = set()
+    return {row for reader, _, row in _verified(database) if reader == run}
+
+
+def _verified(database: Database) -> Iterator[tuple[str, str, str]]:
+    """(run that read it back, plan, row) of everything that was read back as meant."""
+    intents: dict[int, tuple[str, str]] = {}
     for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
         body = entry.body or {}
-        if entry.kind == "intent":
-            rows[entry.seq] = body.get("row", "")
-        elif entry.run == run and body.get("verdict") == "verified" and body["intent"] in rows:
-            found.add(rows[body["intent"]])
-    return found
+        if entry.kind == "intent" and body:
+            intents[entry.seq] = body["plan"], body["row"]
+        elif body.get("verdict") == "verified" and body["intent"] in intents:
+            yield (entry.run, *intents[body["intent"]])
 
 
 def recent(database: Database, instance: str, since: str) -> list[Write]:

@@ -13,7 +13,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from drybill.sandbox import connectwise, pax8
-from drybill.sandbox.connectwise import _ConnectWise
 from drybill.sandbox.store import Store
 
 FAULTS = {
@@ -108,7 +107,7 @@ class _Faulty:
         if fault == "refuse":
             raise _BrokenConnection
         if fault == "edit":
-            _ConnectWise(self._store).edit(scope["path"])
+            connectwise.ConnectWise(self._store).edit(scope["path"])
         if fault in _BODIES:
             status, body = _BODIES[fault]
             headers = {"Retry-After": "0"} if fault == "429" else {}

@@ -22,7 +22,7 @@ _NUMBERS = {"quantity", "unitPrice", "unitCost", "lessIncluded"}
 
 
 def routes(store: Store) -> list[Route]:
-    server = _ConnectWise(store)
+    server = ConnectWise(store)
     at = f"{_PREFIX}/finance/agreements"
     return [
         Route("/login/companyinfo/{company}", server.companyinfo),
@@ -38,7 +38,7 @@ def routes(store: Store) -> list[Route]:
     ]
 
 
-class _ConnectWise:
+class ConnectWise:
     def __init__(self, store: Store) -> None:
         self.store = store
 

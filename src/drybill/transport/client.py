@@ -52,8 +52,12 @@ class Answer:
 
     def decode(self, kind: type[T]) -> T:
         """The body as `kind`, numbers as Decimal from their text. Raises Malformed."""
+        return self.decode_part(self.body, kind)
+
+    def decode_part(self, content: bytes | msgspec.Raw, kind: type[T]) -> T:
+        """The same for a part of the body."""
         try:
-            return _sane(self.request, msgspec.json.decode(self.body, type=kind))
+            return _sane(self.request, msgspec.json.decode(content, type=kind))
         except msgspec.ValidationError as error:
             raise Malformed(self.request, f"another answer than documented: {error}") from None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -203,8 +207,8 @@ class Client:
             body: Any = None
             if rows_at:
                 parts = answer.decode(dict[str, msgspec.Raw])
-                rows = _decode(answer, parts.pop(rows_at, msgspec.Raw(b"[]")), list[kind])  # type: ignore[valid-type]
-                body = {key: _decode(answer, raw, Any) for key, raw in parts.items()}
+                rows = answer.decode_part(parts.pop(rows_at, msgspec.Raw(b"[]")), list[kind])  # type: ignore[valid-type]
+                body = {key: answer.decode_part(raw, Any) for key, raw in parts.items()}
             else:
                 rows = answer.decode(list[kind])  # type: ignore[valid-type]
             last = ""
@@ -311,15 +315,6 @@ class _Backoff:
                 return error.retry_after if error.retry_after <= _LONGEST_WAIT else False
             return True
         return isinstance(error, TimedOut | Disconnected | Broken)
-
-
-def _decode(answer: Answer, raw: msgspec.Raw, kind: type[T]) -> T:
-    try:
-        return _sane(answer.request, msgspec.json.decode(raw, type=kind))
-    except msgspec.ValidationError as error:
-        raise Malformed(answer.request, f"another answer than documented: {error}") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Malformed(answer.request, "an answer that is JSON only in part") from None
 
 
 def _sane(request: httpx.Request, value: T) -> T:

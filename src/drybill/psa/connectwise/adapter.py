@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from drybill import plugins
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.quantity import plain
 from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.connectwise import wire
@@ -22,7 +23,6 @@ from drybill.psa.connectwise.reading import (
     ROUNDING,
     Found,
     instant,
-    quantity_text,
     reachable,
     read_additions,
     read_agreements,
@@ -204,7 +204,7 @@ class ConnectWiseReader(Struct, frozen=True):
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         """One call per change. Quantities are absolute: to send one twice changes nothing more."""
-        where, quantity = change.agreement_id, quantity_text(change.quantity)
+        where, quantity = change.agreement_id, f"{plain(change.quantity):f}"
         if change.field == "create":
             return self._create(change, quantity)
         if change.field == "end":

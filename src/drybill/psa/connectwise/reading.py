@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 
 from msgspec import Struct
 from msgspec import field as new_field
@@ -25,6 +23,7 @@ from drybill.billing.period import period_before
 from drybill.billing.quantity import UNKNOWN, ZERO, plain
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.settings import Settings
+from drybill.transport.values import day
 
 # billingOptions of a cycle. BiWeekly and BiMonthly say neither "every two" nor "twice a".
 _CYCLES = {
@@ -255,21 +254,6 @@ def witnesses(recaps: Iterable[wire.Recap]) -> tuple[Witness, ...]:
     )
 
 
-def day(text: str | None) -> date | None:
-    """The date of `2026-12-01T00:00:00Z`: a day where the server is, whatever the Z says."""
-    found = re.match(r"(\d{4})-(\d{2})-(\d{2})", text or "")
-    if found is None:
-        return None
-    try:
-        return date(*map(int, found.groups()))
-    except ValueError:
-        return None
-
-
 def instant(when: date) -> str:
     """How a day is written: midnight, as ConnectWise's own examples."""
     return f"{when.isoformat()}T00:00:00Z"
-
-
-def quantity_text(value: Decimal) -> str:
-    return f"{plain(value):f}"

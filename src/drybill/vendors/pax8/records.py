@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +9,7 @@ from decimal import Decimal
 from drybill.billing.money import EXACT
 from drybill.billing.quantity import UNKNOWN, ZERO, Quantity, plain
 from drybill.billing.usage import Finality, LineType, QuantityKind, UsageRecord
+from drybill.transport.values import day
 from drybill.vendors.pax8 import wire
 
 _ONE_DAY = timedelta(days=1)
@@ -155,16 +155,6 @@ def period(first: str | None, last: str | None) -> tuple[date | None, date | Non
     if start is None or end is None:
         return start, None
     return start, end if end.day == start.day and end > start else end + _ONE_DAY
-
-
-def day(text: str | None) -> date | None:
-    found = re.match(r"(\d{4})-(\d{2})-(\d{2})", text or "")
-    if found is None:
-        return None
-    try:
-        return date(*map(int, found.groups()))
-    except ValueError:
-        return None
 
 
 def differences(
