@@ -53,7 +53,7 @@ def test_the_journal_tells_intent_answer_and_what_was_read_back(desk: Desk) -> N
     assert (intent["plan"], intent["client"], intent["difference"]) == (plan, "250", "12.00")
     assert intent["observed"]["quantity"] == "10"
     assert (answer["verdict"], readback["verdict"]) == ("accepted", "verified")
-    assert readback["found"] == {"quantity": "13"}
+    assert readback["found"] == {"quantity": "13", "line_id": "L1"}
 
 
 def test_a_plan_applied_twice_writes_nothing_twice(desk: Desk) -> None:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 
-from drybill.apply.freshness import find, moved, not_as_planned, refuse_moved_invoice
+from drybill.apply.freshness import refuse_moved_invoice
 from drybill.apply.lock import only_writer
+from drybill.apply.plan_source import FoundPlan
+from drybill.apply.standing import Standing, billed_elsewhere, standing
 from drybill.billing.change import WriteStep
 from drybill.billing.row import Row
 from drybill.errors import DrybillError, Exit
-from drybill.journal import Intent, Journal
-from drybill.plan.plan import Plan
+from drybill.journal import Begun, Intent, Journal, Write
+from drybill.journal import Verdict as Readback
 from drybill.psa.port import Answer, PsaReader, PsaWriter, Reading
 from drybill.psa.registry import adapter_of
 
-Verdict = Literal["verified", "differs", "unknown", "refused", "rejected", "skipped"]
+# "partial": some of the steps of one change were taken, and the line was left between
+Verdict = Literal["verified", "partial", "differs", "unknown", "refused", "rejected", "skipped"]
+
+# A new line whose answer never came may still be made by the PSA: for so long it is not sent again.
+SETTLING = timedelta(minutes=15)
 
 
 class Outcome(Struct, frozen=True):
@@ -36,8 +43,7 @@ class Outcome(Struct, frozen=True):
 
 
 def execute(
-    plan: Plan,
-    digest: str,
+    found: FoundPlan,
     readers: Mapping[str, PsaReader],
     settings: Mapping[str, Mapping[str, object]],
     journal: Journal,
@@ -61,14 +67,13 @@ def execute(
     """
     writers = {
         name: adapter_of(name, settings[name]).writer(readers[name])
-        for name in {row.psa for row in plan.writes}
+        for name in {row.psa for row in found.plan.writes}
     }
-    return asyncio.run(_execute(plan, digest, readers, writers, journal, run, permit_again, tell))
+    return asyncio.run(_execute(found, readers, writers, journal, run, permit_again, tell))
 
 
 async def _execute(
-    plan: Plan,
-    digest: str,
+    found: FoundPlan,
     readers: Mapping[str, PsaReader],
     writers: Mapping[str, PsaWriter],
     journal: Journal,
@@ -76,6 +81,7 @@ async def _execute(
     permit_again: Callable[[], None],
     tell: Callable[[Outcome], None],
 ) -> list[Outcome]:
+    plan = found.plan
     outcomes: list[Outcome] = []
     async with AsyncExitStack() as held_open:
         for name in sorted(writers):
@@ -93,15 +99,22 @@ async def _execute(
             readings[name] = await readers[name].read_lines(ids)
         refuse_moved_invoice(plan, readings)
         stopped = ""
-        begun = journal.begun(filter(None, (digest, plan.parent)))
+        begun = journal.begun(filter(None, (found.digest, plan.parent)))
+        earlier = _newest_writes(journal, readers)
         payers = {row.id: invoice.client_id for invoice in plan.invoices for row in invoice.rows}
         for row in plan.writes:
             await asyncio.sleep(0)  # where Ctrl-C stops: between two lines
-            payer = payers[row.id]
             line = _Line(
-                row, payer, digest, readers[row.psa], held[row.psa], journal, run,
+                row,
+                payers[row.id],
+                found,
+                readers[row.psa],
+                held[row.psa],
+                journal,
+                run,
                 begun.get(row.id),
-            )  # fmt: skip
+                earlier.get(row.id),
+            )
             try:
                 outcome = line.outcome("skipped", None, stopped) if stopped else await line.write()
             except DrybillError as error:  # of the journal: all others became an outcome
@@ -112,60 +125,106 @@ async def _execute(
     return outcomes
 
 
+def _newest_writes(journal: Journal, readers: Mapping[str, PsaReader]) -> dict[str, Write]:
+    """Row -> its newest write of the last 24 hours, of any plan; no plan lives longer."""
+    now = datetime.now(UTC)
+    writes = [w for each in readers.values() for w in journal.recent_writes(each.instance, now)]
+    return {write.row: write for write in sorted(writes, key=lambda write: write.newest)}
+
+
 class _Line(Struct):
     row: Row
     payer: str  # the client whose invoices the guards of later runs measure
-    digest: str
+    found: FoundPlan
     reader: PsaReader
     writer: PsaWriter
     journal: Journal
     run: str
-    begun: int | None = None  # the intent of a run that was stopped before it knew the outcome
+    begun: Begun | None  # where an earlier run of this plan was stopped
+    earlier: Write | None  # the row's newest write, of any plan
     sent: bool = False  # whether a step may have reached the PSA
+    made: str = ""  # id of the new line, once the PSA has said it
 
     async def write(self) -> Outcome:
         """Raises only what the journal raises."""
-        found, why, done = await self._stands_against()
-        if done and self.begun is not None:
-            told = {"quantity": found}
-            self.journal.record_readback(self.run, self.begun, "verified", told)
-            return self.outcome("verified", found, "an earlier run had written it")
-        if why:
-            self.journal.record(self.run, "answer", {"row": self.row.id, "refused": why})
-            return self.outcome("refused", found, why)
-        for step in self.row.steps_to_write:
-            intent = self.journal.record_intent(self.run, self._intent(step))
-            self.sent = True
-            answer = await self._send(step)
-            self.journal.record_answer(self.run, intent, answer.verdict, answer.detail)
-            verdict, found, why = await self._read_back()
-            self.journal.record_readback(self.run, intent, verdict, {"quantity": found})
-            if answer.verdict == "rejected" and verdict == "differs":
-                return self.outcome("rejected", found, answer.detail)
-            if verdict != "verified":
-                return self.outcome(verdict, found, why)
-        return self.outcome("verified", found, "")
-
-    async def _stands_against(self) -> tuple[Decimal | None, str, bool]:
-        """The quantity found, why the line must not be written (an empty text for nothing), and
-        whether it is what the plan makes of it already."""
+        steps = self.row.steps_to_write
         try:
             reading = await self._read()
-            # What would be created may have come on another agreement of the client.
-            around = reading
-            if self.row.change == "create":
-                around = await self.reader.read_client(self.row.client_id)
+            before = standing(self.row, reading)
+            why = await self._stands_against(before, reading)
         except Exception as error:  # an adapter may fail in any way; nothing was sent yet
-            return None, f"it cannot be read again: {_why(error)}", False
-        segment = find(self.row, reading)
-        done = segment is not None and not not_as_planned(self.row, segment)
-        return segment.quantity if segment else None, moved(self.row, reading, around), done
+            return self._refused(None, f"it cannot be read again: {_why(error)}")
+        if why:
+            return self._refused(before, why)
+        taken = before.done or 0
+        if self.begun is not None and taken >= self.begun.number:
+            self._record_readback(self.begun.intent, "verified", before)
+            if taken == len(steps):
+                return self.outcome("verified", before, "an earlier run had written it")
+        if steps[taken].creates and (until := self._may_still_arrive()):
+            why = f"it was sent and may still arrive: look again after {until:%H:%M} UTC"
+            return self.outcome("unknown", before, why)
+        for number, step in enumerate(steps[taken:], taken + 1):
+            stop, now = await self._take(number, step)
+            if stop is not None:
+                return stop
+        return self.outcome("verified", now, "")
 
-    def _intent(self, step: WriteStep) -> Intent:
+    async def _stands_against(self, before: Standing, reading: Reading) -> str:
+        """Why the line must not be written; empty: nothing, or this plan began to write it."""
+        row, written = self.row, self.earlier
+        if before.done and self.begun is not None:
+            return ""
+        if row.change == "create":  # which may have come on any agreement of the client
+            reading = await self.reader.read_client(row.client_id)
+        why = billed_elsewhere(row, reading)
+        if before.done != 0:
+            return why or before.against(0)
+        if written and written.verified and written.at >= self.found.created:
+            return f"run {written.run} has written it since, and it is back as it was"
+        return why
+
+    def _may_still_arrive(self) -> datetime | None:
+        """Until when a new line that was sent, and is not there, is waited for."""
+        if self.earlier is None or self.earlier.settled:
+            return None
+        until = self.earlier.newest + SETTLING
+        return until if until > datetime.now(UTC) else None
+
+    async def _take(self, number: int, step: WriteStep) -> tuple[Outcome | None, Standing]:
+        """One step: intent, write, answer, read-back. An outcome, where it ends there."""
+        intent = self.journal.record_intent(self.run, self._intent(number, step))
+        self.sent = True
+        answer = await self._send(step)
+        self.made = answer.made or self.made
+        self.journal.record_answer(self.run, intent, answer.verdict, answer.detail, answer.made)
+        try:
+            now = standing(self.row, await self._read(), self.made)
+        except Exception as error:
+            nothing = Standing(self.row, None, {})
+            self._record_readback(intent, "unknown", nothing)
+            return self.outcome("unknown", None, f"the read-back failed: {_why(error)}"), nothing
+        if not (why := now.against(number)):
+            self._record_readback(intent, "verified", now)
+            return None, now
+        self._record_readback(intent, "differs", now)
+        said = answer.detail if answer.verdict == "rejected" else why
+        if now.done:
+            return self.outcome("partial", now, f"{said}; {self._left_open(now.done)}"), now
+        rejected = answer.verdict == "rejected" and number == 1
+        return self.outcome("rejected" if rejected else "differs", now, said), now
+
+    def _left_open(self, taken: int) -> str:
+        """What is still to do, where a change of several steps stopped half-way."""
+        steps = self.row.steps_to_write
+        rest = "; ".join(step.says for step in steps[taken:])
+        return f"left open after {taken} of {len(steps)} steps, still to do: {rest}"
+
+    def _intent(self, number: int, step: WriteStep) -> Intent:
         row = self.row
         return Intent(
-            self.digest, row.id, self.reader.instance, self.payer, row.currency,
-            row.difference, step, row.observed,
+            self.found.digest, row.id, self.reader.instance, self.payer, row.currency,
+            row.difference, step, row.observed, number, len(row.steps_to_write),
         )  # fmt: skip
 
     async def _send(self, step: WriteStep) -> Answer:
@@ -174,26 +233,23 @@ class _Line(Struct):
         except Exception as error:  # whatever failed, the step may have arrived
             return Answer("unknown", _why(error))
 
-    async def _read_back(
-        self,
-    ) -> tuple[Literal["verified", "differs", "unknown"], Decimal | None, str]:
-        """What the PSA holds now; only this decides what happened."""
-        try:
-            reading = await self._read()
-        except Exception as error:
-            return "unknown", None, f"the read-back failed: {_why(error)}"
-        segment = find(self.row, reading)
-        if segment is None:
-            return "differs", None, "the line is not there"
-        why = not_as_planned(self.row, segment)
-        return "differs" if why else "verified", segment.quantity, why
-
     async def _read(self) -> Reading:
+        """What the PSA holds now; only this decides what happened."""
         return await self.reader.read_lines(frozenset({self.row.agreement_id}))
 
-    def outcome(self, verdict: Verdict, found: Decimal | None, detail: str) -> Outcome:
+    def _record_readback(self, intent: int, verdict: Readback, now: Standing) -> None:
+        line = now.segment.line_id if now.segment else None
+        found = {"quantity": now.quantity, "line_id": line}
+        self.journal.record_readback(self.run, intent, verdict, found)
+
+    def _refused(self, now: Standing | None, why: str) -> Outcome:
+        self.journal.record(self.run, "answer", {"row": self.row.id, "refused": why})
+        return self.outcome("refused", now, why)
+
+    def outcome(self, verdict: Verdict, now: Standing | None, detail: str) -> Outcome:
         row = self.row
         label = f"{row.client or row.client_id}, {row.description or row.product}"
+        found = now.quantity if now else None
         return Outcome(
             row.id, label, row.quantity_before, row.quantity_after, found, verdict, detail
         )

@@ -62,6 +62,7 @@ class Terms(Struct, frozen=True):
     day_basis: DayBasis
     parent_id: str | None
     bill_to: str | None
+    state: str = ""
 
 
 class Agreement(Struct, frozen=True):
@@ -87,6 +88,7 @@ class Agreement(Struct, frozen=True):
     parent_id: str | None = None
     bill_to: str | None = None  # company that pays, when it is another one
     rounding: Rounding = Rounding()
+    state: str = ""  # the PSA's own word for where it stands, if that moves while it is written
 
     @property
     def terms(self) -> Terms:
@@ -104,6 +106,7 @@ class Agreement(Struct, frozen=True):
             self.day_basis,
             self.parent_id,
             self.bill_to,
+            self.state,
         )
 
 

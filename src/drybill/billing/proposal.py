@@ -110,19 +110,28 @@ def _take(row: Row, product: Product, number: Number) -> None:
 def propose(
     row: Row, contract: Contract, product: Product, line: Line, wanted: Decimal, number: Number
 ) -> None:
-    """Turns a line's row into a change to `wanted` units, with what that makes of its invoice."""
+    """Turns a line's row into a change to `wanted` units, with what that makes of its invoice.
+
+    A dated one holds from the day on which the vendor says that the number began; without such a
+    day, as every other, from the first that is not invoiced.
+    """
     last = line.last
     before = last.quantity if last.quantity is not UNKNOWN else ZERO
     effective = max(contract.period.start, last.effective or contract.period.start)
     ends = wanted == 0 and product.at_zero == "end"
+    dated = product.change == "dated" and not ends
+    if dated and number.since is not None:
+        effective = max(effective, number.since)
     end = replace(last, cancelled=effective)
-    changed = end if ends else replace(last, quantity=wanted)
+    changed: tuple[Segment, ...] = (end,) if ends else (replace(last, quantity=wanted),)
+    if dated:
+        changed = (end, replace(last, line_id="", quantity=wanted, effective=effective))
     row.bucket = Bucket.END if ends else Bucket.CHANGE
     row.change = "end" if ends else ("increase" if wanted > before else "decrease")
-    row.dated = product.change == "dated" and not ends
+    row.dated = dated
     row.quantity_after = wanted
     row.effective = effective
-    row.pieces_after = project((*line.segments[:-1], changed), contract.agreement, contract.period)
+    row.pieces_after = project((*line.segments[:-1], *changed), contract.agreement, contract.period)
     row.amount_after = total(row.pieces_after, contract.agreement.currency)
     main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
     _reason(row, main, number)
@@ -224,4 +233,5 @@ def observed(segment: Segment, terms: Terms, beside: tuple[str, ...]) -> Observe
         segment.product,
         terms,
         beside,
+        segment.line_id,
     )

@@ -165,6 +165,7 @@ class Row(Struct, kw_only=True):
     final: bool = True  # False: metered usage that may still grow
     change: ChangeField | None = None  # the switch that this difference needs
     dated: bool = False  # the mapping asks for an end and a new line, from that day
+    ends: date | None = None  # where an end is taken back: first day off that the line had before
     would_write: bool = False
     held_by: str = ""  # why a difference would not be written: switch, trust, finality, selection
     guards: tuple[Verdict, ...] = ()

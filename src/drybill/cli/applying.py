@@ -73,7 +73,7 @@ def apply_plan(
 
     try:
         outcomes = execute(
-            plan, digest, readers, mapping.psas, journal, run, lambda: ask(load(mapping.path)), tell
+            found, readers, mapping.psas, journal, run, lambda: ask(load(mapping.path)), tell
         )
     except KeyboardInterrupt:
         of = f"{len(told)} of {len(plan.writes)} lines"

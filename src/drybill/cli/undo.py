@@ -34,7 +34,7 @@ def undo(
     from drybill.flow.fetch import fetch
     from drybill.flow.memory import identity, recent_writes
     from drybill.flow.run import Request
-    from drybill.flow.undo import restoring
+    from drybill.flow.undo import Written, restoring
     from drybill.mapping.load import load
     from drybill.plan.content import decode, digest_of, encode
 
@@ -57,7 +57,7 @@ def undo(
         zone = mapping.policy.timezone
         found = restoring(
             undone.id,
-            [row for row in decode(registered.content).writes if row.id in done],
+            [Written(r, done[r.id]) for r in decode(registered.content).writes if r.id in done],
             fetched,
             mapping.digest,
             (now.astimezone(zone).date(), str(zone)),

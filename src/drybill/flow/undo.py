@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from drybill.billing.agreement import Segment
 from drybill.billing.invoicing import invoices as lay_out
@@ -14,7 +15,8 @@ from drybill.billing.invoicing import settle, totals
 from drybill.billing.matching import Contract, Line, contracts
 from drybill.billing.number import Number
 from drybill.billing.policy import GuardLimits, Product
-from drybill.billing.proposal import compared_row, hold, line_row, propose
+from drybill.billing.projection import project, total
+from drybill.billing.proposal import compared_row, hold, line_row, observed, propose
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row
 from drybill.flow.compute import hear, planners, summaries
@@ -23,6 +25,13 @@ from drybill.plan.build import planned
 from drybill.plan.decisions import plan_writes
 from drybill.plan.guards import Allowance, RecentWrite, guard_run
 from drybill.plan.plan import PLAN_VERSION, Plan
+
+
+class Written(Struct, frozen=True):
+    """A row that a run wrote, and the line that it left."""
+
+    row: Row
+    line_id: str  # empty: the journal of that time did not keep it
 
 
 class Restoring(Struct, frozen=True):
@@ -34,7 +43,7 @@ class Restoring(Struct, frozen=True):
 
 def restoring(
     run: str,
-    written: list[Row],
+    written: list[Written],
     fetched: Fetched,
     mapping_digest: str,
     day: tuple[date, str],
@@ -50,22 +59,32 @@ def restoring(
     found: dict[tuple[str, str], Contract] = {}
     for reading in fetched.readings.values():
         found |= contracts(reading.agreements, reading.segments)
-    undone = {row.id: row for row in written}
+    undone = {each.row.id: each for each in written}
     rows: list[Row] = []
     lost: list[str] = []
     for contract in found.values():
         for product_id, lines in contract.lines.items():
             for line in lines:
                 row = line_row(contract, product_id, line)
-                before = undone.pop(row.id, None)
+                before = undone.get(row.id)
+                if before is not None and before.row.change == "end":
+                    continue
                 if before is not None:
                     row = _restored(before, contract, product_id, line, run)
-                    lost += _issued_since(before, contract)
+                    lost += _issued_since(before.row, contract)
+                    del undone[row.id]
                 rows.append(row)
+    for each in [each for each in undone.values() if each.row.change == "end"]:
+        contract_of = found.get((each.row.psa, each.row.agreement_id))
+        line_of = _ended(each.row, contract_of, fetched) if contract_of else None
+        if contract_of and line_of:
+            rows.append(_reopened(each, contract_of, line_of, run))
+            lost += _issued_since(each.row, contract_of)
+            del undone[each.row.id]
     lost += [
-        f"{row.client or row.client_id}, {row.description or row.product}: the line is gone, or an "
-        "end that took effect; restore it by hand"
-        for row in undone.values()
+        f"{each.row.client or each.row.client_id}, {each.row.description or each.row.product}: "
+        "the line is gone; restore it by hand"
+        for each in undone.values()
     ]
     plan_writes(rows, planners(fetched))
     for row in rows:
@@ -76,7 +95,46 @@ def restoring(
     )
 
 
-def _restored(before: Row, contract: Contract, product_id: str, line: Line, run: str) -> Row:
+def _ended(row: Row, contract: Contract, fetched: Fetched) -> Line | None:
+    """The line that a run ended, whether it still bills some days of the period or none."""
+    wanted = row.observed.line_id if row.observed else ""
+    for line in contract.lines.get(row.product, ()):
+        if line.last.line_id == wanted:
+            return line
+    for segment in fetched.readings[row.psa].segments:
+        if (segment.agreement_id, segment.line_id) == (row.agreement_id, wanted):
+            return Line((segment,), row.slot)
+    return None
+
+
+def _reopened(written: Written, contract: Contract, line: Line, run: str) -> Row:
+    """The row that takes an end back. It is held where another line has taken its place."""
+    before, seen = written.row, written.row.observed
+    row = line_row(contract, before.product, line)
+    row.product_key = before.product_key
+    beside = [
+        segment.line_id
+        for other in contract.lines.get(before.product, ())
+        if other is not line
+        for segment in other.segments
+    ]
+    own = [segment.line_id for segment in line.segments]
+    row.observed = observed(line.last, contract.agreement.terms, tuple(sorted({*beside, *own})))
+    row.bucket, row.change = Bucket.CHANGE, "reopen"
+    row.effective, row.ends = before.effective, seen.cancelled if seen else None
+    reopened = (*line.segments[:-1], replace(line.last, cancelled=row.ends))
+    row.pieces_after = project(reopened, contract.agreement, contract.period)
+    row.amount_after = total(row.pieces_after, contract.agreement.currency)
+    row.reasons = (Reason("RESTORED", f"run {run}"),)
+    if beside or not _as_left(written, line.last):
+        now = f"line {beside[0]} bills it now" if beside else f"ended on {line.last.cancelled}"
+        hold(row)
+        row.reasons = (Reason("CHANGED_SINCE", f"run {run} ended it on {before.effective}; {now}"),)
+    return row
+
+
+def _restored(written: Written, contract: Contract, product_id: str, line: Line, run: str) -> Row:
+    before = written.row
     created = before.change == "create"
     product = Product(
         before.product_key,
@@ -88,21 +146,28 @@ def _restored(before: Row, contract: Contract, product_id: str, line: Line, run:
     propose(row, contract, product, line, wanted, Number())
     row.counted = wanted
     row.reasons = (Reason("RESTORED", f"run {run}"),)
-    if not _as_left(before, line.last):
+    if not _as_left(written, line.last):
         hold(row)
         row.reasons = (Reason("CHANGED_SINCE", f"run {run} left {_text(before)}"),)
     return row
 
 
-def _as_left(before: Row, now: Segment) -> bool:
-    """Whether a line is still as the run left it, its stamp aside."""
+def _as_left(written: Written, now: Segment) -> bool:
+    """Whether a line is still as the run left it, its stamp aside. A line that is alike and has
+    another id is somebody else's."""
+    before = written.row
+    if written.line_id not in ("", now.line_id):
+        return False
     if before.change == "create":
         made = (before.quantity_after, before.unit_price, before.effective)
         return (now.quantity, now.unit_price, now.effective) == made
     seen = before.observed
     if seen is None:
         return False
-    left = (before.quantity_after, seen.unit_price, seen.effective, seen.cancelled, seen.included)
+    begins = before.effective if before.dated else seen.effective
+    ends = before.effective if before.change == "end" else seen.cancelled
+    quantity = seen.quantity if before.change == "end" else before.quantity_after
+    left = (quantity, seen.unit_price, begins, ends, seen.included)
     found = (now.quantity, now.unit_price, now.effective, now.cancelled, now.included)
     return left == found and seen.billing == now.billing.value
 

@@ -7,9 +7,10 @@ from drybill.journal.database import JournalUnavailable, journal_files, state_fo
 from drybill.journal.entries import Entry, Kind
 from drybill.journal.history import CompleteAnswer, History, NameKey, NameKind
 from drybill.journal.journal import Journal, RegisteredPlan, Run, Verdict
-from drybill.journal.writes import Intent, Write
+from drybill.journal.writes import Begun, Intent, Write
 
 __all__ = [
+    "Begun",
     "CompleteAnswer",
     "Entry",
     "History",

@@ -24,7 +24,7 @@ from drybill.journal.database import (
 )
 from drybill.journal.entries import Entry, Kind
 from drybill.journal.history import History, storable
-from drybill.journal.writes import Intent, Write
+from drybill.journal.writes import Begun, Intent, Write
 
 # Digits in the order of their code points, so that run ids sort as text in the order of time;
 # without i, l, o and u, which people misread.
@@ -242,8 +242,12 @@ class Journal:
             {name: getattr(intent, name) for name in Intent.__struct_fields__},
         )
 
-    def record_answer(self, run: str, intent: int, verdict: str, detail: str = "") -> int:
-        return self.record(run, "answer", {"intent": intent, "verdict": verdict, "detail": detail})
+    def record_answer(
+        self, run: str, intent: int, verdict: str, detail: str = "", made: str = ""
+    ) -> int:
+        """`made` is the id of a new line, where the PSA said it."""
+        body = {"intent": intent, "verdict": verdict, "detail": detail, "made": made}
+        return self.record(run, "answer", body)
 
     def record_readback(
         self, run: str, intent: int, verdict: Verdict, found: Mapping[str, object]
@@ -258,16 +262,17 @@ class Journal:
         """
         return writes.recent(self._database, instance, utc_text(now - timedelta(hours=24)))
 
-    def begun(self, plans: Iterable[str]) -> dict[str, int]:
-        """Row -> the intent of these plans (digests) whose outcome nobody knows yet."""
+    def begun(self, plans: Iterable[str]) -> dict[str, Begun]:
+        """Row -> where the plans (digests) began to write it and nobody knows that it is done."""
         return writes.begun(self._database, plans)
 
     def verified(self, plans: Iterable[str]) -> set[str]:
         """Rows of these plans that were written and read back as meant."""
         return writes.verified(self._database, plans)
 
-    def verified_in(self, run: str) -> set[str]:
-        """Rows that this run (its whole id) wrote, or read back as written."""
+    def verified_in(self, run: str) -> dict[str, str]:
+        """Rows that this run (its whole id) wrote, or read back as written, with their lines'
+        ids."""
         return writes.verified_in(self._database, run)
 
     def purge(self, before: datetime) -> int:

@@ -25,6 +25,8 @@ class Intent(Struct, frozen=True):
     difference: Decimal | None  # of the row, in money of the projected invoice
     step: WriteStep
     observed: Observed | None
+    number: int = 1  # of the row's steps, from 1
+    of: int = 1  # how many steps the row has
 
 
 class Write(Struct, frozen=True):
@@ -37,50 +39,72 @@ class Write(Struct, frozen=True):
     currency: str
     difference: Decimal | None
     at: datetime  # of the first intent
+    newest: datetime  # intent
+    settled: bool  # whether the outcome of that one is known: rejected, or read back as meant
     verified: bool
 
 
-def begun(database: Database, plans: Iterable[str]) -> dict[str, int]:
-    """Row -> the newest intent of these plans whose outcome is not known to be the one meant.
+class Begun(Struct, frozen=True):
+    """A row whose writing was begun and not brought to its end, by its newest intent."""
 
-    A rejected one is none: nothing was written.
+    intent: int
+    number: int  # of the row's steps, from 1
+
+
+def begun(database: Database, plans: Iterable[str]) -> dict[str, Begun]:
+    """Row -> the newest intent of these plans, where the outcome meant is not known to be there.
+
+    A first step that was rejected is none: nothing was written.
     """
     wanted = set(plans)
-    found: dict[str, int] = {}
-    rows: dict[int, str] = {}
+    found: dict[str, Begun] = {}
+    intents: dict[int, dict[str, Any]] = {}
     where = "kind IN ('intent', 'answer', 'readback') ORDER BY seq"
     for entry in select(database, where):
         body = entry.body or {}
         if entry.kind == "intent" and body.get("plan") in wanted:
-            rows[entry.seq] = body["row"]
-            found[body["row"]] = entry.seq
-        elif (row := rows.get(body.get("intent", -1))) and found.get(row) == body["intent"]:
-            verified = entry.kind == "readback" and body["verdict"] == "verified"
-            if verified or (entry.kind == "answer" and body.get("verdict") == "rejected"):
-                del found[row]
+            intents[entry.seq] = body
+            found[body["row"]] = Begun(entry.seq, body.get("number", 1))
+        elif intent := intents.get(body.get("intent", -1)):
+            done = _read_back_whole(entry, intent)
+            undone = intent.get("number", 1) == 1 and body.get("verdict") == "rejected"
+            newest = found.get(intent["row"])
+            if newest and newest.intent == body["intent"] and (done or undone):
+                del found[intent["row"]]
     return found
+
+
+def _read_back_whole(entry: Entry, intent: dict[str, Any]) -> bool:
+    """Whether an entry says that the last of a row's steps was read back as meant."""
+    verdict = (entry.body or {}).get("verdict")
+    last = intent.get("number", 1) == intent.get("of", 1)
+    return entry.kind == "readback" and verdict == "verified" and last
 
 
 def verified(database: Database, plans: Iterable[str]) -> set[str]:
     """Rows of these plans that were read back as meant."""
     wanted = set(plans)
-    return {row for _, plan, row in _verified(database) if plan in wanted}
+    return {row for _, plan, row, _ in _verified(database) if plan in wanted}
 
 
-def verified_in(database: Database, run: str) -> set[str]:
-    """Rows that one run wrote, or read back as written, whatever plan they are of."""
-    return {row for reader, _, row in _verified(database) if reader == run}
+def verified_in(database: Database, run: str) -> dict[str, str]:
+    """Rows that one run wrote, or read back as written, whatever plan they are of, each with the
+    id of the line that was found; empty where none was kept."""
+    return {row: line for reader, _, row, line in _verified(database) if reader == run}
 
 
-def _verified(database: Database) -> Iterator[tuple[str, str, str]]:
-    """(run that read it back, plan, row) of everything that was read back as meant."""
-    intents: dict[int, tuple[str, str]] = {}
+def _verified(database: Database) -> Iterator[tuple[str, str, str, str]]:
+    """(run that read it back, plan, row, line id) of everything that was read back as meant."""
+    intents: dict[int, dict[str, Any]] = {}
     for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
         body = entry.body or {}
         if entry.kind == "intent" and body:
-            intents[entry.seq] = body["plan"], body["row"]
-        elif body.get("verdict") == "verified" and body["intent"] in intents:
-            yield (entry.run, *intents[body["intent"]])
+            intents[entry.seq] = body
+            continue
+        intent = intents.get(body.get("intent", -1))
+        if intent is not None and _read_back_whole(entry, intent):
+            line = body.get("found", {}).get("line_id") or ""
+            yield entry.run, intent["plan"], intent["row"], line
 
 
 def recent(database: Database, instance: str, since: str) -> list[Write]:
@@ -99,8 +123,9 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             verdicts[body["intent"]] = body["verdict"]
     writes: dict[tuple[str, str], Write] = {}
     for seq, (entry, body) in steps.items():
-        verified = verdicts.get(seq) == "verified"
-        if seq in rejected and not verified:
+        whole = body.get("number", 1) == body.get("of", 1)
+        verified = whole and verdicts.get(seq) == "verified"
+        if seq in rejected and not verified and body.get("number", 1) == 1:
             continue
         key = body["plan"], body["row"]
         earlier = writes.get(key)
@@ -113,6 +138,8 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             currency=body["currency"],
             difference=None if difference is None else Decimal(difference),
             at=earlier.at if earlier else entry.at,
+            newest=entry.at,
+            settled=seq in rejected or verdicts.get(seq) == "verified",
             verified=verified,
         )
     return list(writes.values())

@@ -77,19 +77,22 @@ def change_of(row: Row) -> Change:
         row.change,
         row.agreement_id,
         row.product,
-        row.pieces_before[-1].line_id if row.pieces_before else "",
+        row.observed.line_id if row.observed else "",
         row.quantity_after,
         row.effective,
-        row.unit_price if row.change == "create" else None,
-        row.description if row.change == "create" else "",
+        row.unit_price if row.change == "create" or row.dated else None,
+        row.description if row.change == "create" or row.dated else "",
         row.id,
         row.dated,
+        row.observed,
+        row.ends,
     )
 
 
 def not_switched_on(row: Row, switches: WriteSwitches) -> str:
     """Why the mapping does not let this difference be written; empty: it does."""
-    if row.change not in switches.fields:
+    needed = {row.change, "create", "end"} if row.dated else {row.change}
+    if not needed <= switches.fields:
         return "SWITCH_OFF"
     if not switches.all_clients and (row.psa, row.client_id) not in switches.clients:
         return "CLIENT_NOT_WRITABLE"

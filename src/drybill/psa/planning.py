@@ -13,7 +13,7 @@ def plan_write(reader: PsaReader, change: Change) -> tuple[WriteStep, ...] | Ref
         return Refusal("CHANGE_NOT_SUPPORTED", change.field)
     if change.dated and not able.dated_changes:
         return Refusal("DATED_NOT_SUPPORTED", "")
-    if change.field != "end":  # which names a day, no quantity
+    if change.field not in ("end", "reopen"):  # which name a day, no quantity
         if not able.fractions and quantity != quantity.to_integral_value():
             return Refusal("FRACTION_NOT_SUPPORTED", f"{quantity:f}")
         if not able.zero and quantity == 0:

@@ -62,6 +62,7 @@ class Answer(Struct, frozen=True):
 
     verdict: Literal["accepted", "rejected", "unknown"]
     detail: str = ""
+    made: str = ""  # id of the line that the PSA says it made
 
 
 class PsaWriter(Protocol):

@@ -10,7 +10,7 @@ from drybill.billing.quantity import UNKNOWN, Quantity
 from drybill.report import words
 from drybill.report.words import clean
 
-_VERDICTS = ("verified", "differs", "unknown", "refused", "rejected", "skipped")
+_VERDICTS = ("verified", "partial", "differs", "unknown", "refused", "rejected", "skipped")
 _ID = 8
 
 
@@ -57,6 +57,8 @@ def render_end(run: str, outcomes: Sequence[Outcome], leak: str = "") -> str:
     numbers = Counter(outcome.verdict for outcome in outcomes)
     counted = ", ".join(f"{numbers[v]:,} {v}" for v in _VERDICTS if numbers[v]) or "nothing to do"
     says = f"run {run}: {counted}."
+    if numbers["partial"]:
+        return f"{says} What was left open is finished by:\n  drybill runs resume {run} --apply"
     if numbers["unknown"] or numbers["differs"]:
         return (
             f"{says} Look at the PSA before you go on:\n  drybill runs show {run}     drybill diff"

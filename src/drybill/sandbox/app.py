@@ -25,6 +25,7 @@ FAULTS = {
     "html": "a page for people, with status 200",
     "lost": "does it, and breaks the connection before the answer",
     "refuse": "breaks the connection before anything is done",
+    "late": "answers 504 at once, and does it `value` milliseconds later",
     "edit": "somebody else changes the line first",
     "silent": "a PATCH answers 200 and changes nothing",
     "shift": "a page repeats the last row of the one before",
@@ -74,6 +75,7 @@ class _Faulty:
 
     def __init__(self, app: ASGIApp, store: Store) -> None:
         self._app, self._store = app, store
+        self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox/"):
@@ -101,7 +103,24 @@ class _Faulty:
         if fault is not None and fault[0] == "latency":
             await asyncio.sleep(fault[1] / 1000)
             fault = self._store.take_fault(scope["method"], scope["path"], but="latency")
+        if fault is not None and fault[0] == "late":
+            self._do_later(fault[1], scope, again)
+            body504 = {"code": "ConnectWiseApi", "message": "Gateway timeout", "errors": None}
+            await JSONResponse(body504, 504)(scope, receive, send)
+            return
         await self._meet(fault[0] if fault else "", scope, again, send)
+
+    def _do_later(self, milliseconds: float, scope: Scope, receive: Receive) -> None:
+        async def nobody(message: Message) -> None:
+            """Whoever asked has had another answer."""
+
+        async def later() -> None:
+            await asyncio.sleep(milliseconds / 1000)
+            await self._app(scope, receive, nobody)
+
+        task = asyncio.create_task(later())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def _meet(self, fault: str, scope: Scope, receive: Receive, send: Send) -> None:
         if fault == "refuse":

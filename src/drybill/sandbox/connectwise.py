@@ -124,7 +124,10 @@ class ConnectWise:
             return _missing("Addition")
         for operation in await request.json():
             name, value = operation["path"], operation.get("value")
-            if operation["op"] != "replace" or name not in {*_NUMBERS, "cancelledDate"}:
+            removes = operation["op"] == "remove" and name == "cancelledDate"
+            if operation["op"] != "replace" and not removes:
+                return _invalid("addition", name, f"{name} cannot be patched so here.")
+            if name not in {*_NUMBERS, "cancelledDate"}:
                 return _invalid("addition", name, f"{name} cannot be patched here.")
             if name in _NUMBERS and not isinstance(value, int | float):
                 return _invalid("addition", name, f"{name} is no number.")

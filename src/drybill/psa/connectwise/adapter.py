@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from drybill.psa.connectwise.api import Api
 from drybill.psa.connectwise.reading import (
     ROUNDING,
     Found,
+    bill_customer,
     instant,
     reachable,
     read_additions,
@@ -35,11 +36,12 @@ from drybill.transport.errors import Denied, NotFound
 from drybill.transport.progress import current
 from drybill.transport.together import together
 
-_WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end"))
+_WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end", "reopen"))
 _CAPABILITIES = Capabilities(
     _WRITABLE,
     fractions=True,
     zero=True,
+    dated_changes=True,
     rounding=ROUNDING,
     not_projected=("tax", "time", "expenses", "one-off products", "agreement adjustments"),
 )
@@ -203,21 +205,49 @@ class ConnectWiseReader(Struct, frozen=True):
         return Reading(tuple(found.agreements), tuple(found.segments), receipt)
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
-        """One call per change. Quantities are absolute: to send one twice changes nothing more."""
+        """One call per change, two for a dated one. Quantities are absolute: to send one twice
+        changes nothing more."""
         where, quantity = change.agreement_id, f"{plain(change.quantity):f}"
         if change.field == "create":
-            return self._create(change, quantity)
+            return self._create(change)
+        if change.dated:
+            return self._dated(change)
         if change.field == "end":
-            last = change.effective
-            if self.settings.cancelled_date == "last_day":
-                last -= timedelta(days=1)
-            says = f"addition {change.line_id}: cancelled, not billed from {change.effective}"
-            values = (("cancelledDate", instant(last)),)
-            return (WriteStep("patch", change.line_id, values, says, where),)
+            return (self._cancel(change, change.effective),)
+        if change.field == "reopen":
+            return (self._cancel(change, change.ends),)
         says = f"addition {change.line_id}: quantity {quantity}"
         return (WriteStep("patch", change.line_id, (("quantity", quantity),), says, where),)
 
-    def _create(self, change: Change, quantity: str) -> tuple[WriteStep, ...] | Refusal:
+    def _cancel(self, change: Change, day: date | None) -> WriteStep:
+        """`day` is the first that is not billed; None takes an end back."""
+        says = f"addition {change.line_id}: cancelled, not billed from {day}"
+        if day is None:
+            says = f"addition {change.line_id}: not cancelled"
+        values = (("cancelledDate", self._last_day(day)),)
+        return WriteStep("patch", change.line_id, values, says, change.agreement_id)
+
+    def _last_day(self, day: date | None) -> str:
+        """A first day that is not billed, as ConnectWise's `cancelledDate`; "" for none."""
+        if day is not None and self.settings.cancelled_date == "last_day":
+            day -= timedelta(days=1)
+        return instant(day) if day is not None else ""
+
+    def _dated(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
+        """Cancel the addition, then add its like with the new quantity."""
+        line = change.observed
+        if line is None or not line.agreement.prorate:
+            return Refusal("DATED_NOT_SUPPORTED", "the agreement does not prorate")
+        if line.effective is not None and line.effective >= change.effective:
+            detail = f"the line itself begins on {line.effective}: nothing before it would be kept"
+            return Refusal("DATED_NOT_SUPPORTED", detail)
+        made = self._create(change)
+        if isinstance(made, Refusal):
+            return made
+        cancel = self._cancel(change, change.effective)
+        return (replace(cancel, leaves=(("cancelled", change.effective.isoformat()),)), *made)
+
+    def _create(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         if change.unit_price is None:
             detail = f"a new line for {change.product} needs a price, and the mapping gives none"
             return Refusal("PRICE_UNKNOWN", detail)
@@ -226,19 +256,23 @@ class ConnectWiseReader(Struct, frozen=True):
             product_id = int(change.product)
         if product_id is None:
             return Refusal("PRODUCT_ID_UNKNOWN", f"no agreement that was read has {change.product}")
-        price = f"{change.unit_price:f}"
+        price, quantity = f"{change.unit_price:f}", f"{plain(change.quantity):f}"
+        like = change.observed if change.dated else None
         values = (
             ("product", str(product_id)),
             ("quantity", quantity),
             ("unitPrice", price),
             ("effectiveDate", instant(change.effective)),
             ("description", change.description),
+            ("billCustomer", bill_customer(like.billing) if like else "Billable"),
+            ("lessIncluded", f"{plain(like.included):f}" if like and like.included else ""),
+            ("cancelledDate", self._last_day(like.cancelled) if like else ""),
         )
         says = (
             f"new addition on agreement {change.agreement_id}: {change.product}, quantity "
             f"{quantity} at {price} from {change.effective}"
         )
-        return (WriteStep("post", "", values, says, change.agreement_id),)
+        return (WriteStep("post", "", values, says, change.agreement_id, creates=True),)
 
 
 class ConnectWiseAdapter:

@@ -254,6 +254,11 @@ def witnesses(recaps: Iterable[wire.Recap]) -> tuple[Witness, ...]:
     )
 
 
+def bill_customer(billing: str) -> str:
+    """ConnectWise's word for how a line appears."""
+    return next(theirs for theirs, ours in _BILLING.items() if ours == billing)
+
+
 def instant(when: date) -> str:
     """How a day is written: midnight, as ConnectWise's own examples."""
     return f"{when.isoformat()}T00:00:00Z"

@@ -41,7 +41,7 @@ class ConnectWiseWriter:
         path = f"/finance/agreements/{int(step.agreement_id)}/additions"
         try:
             if step.action == "patch":
-                operations = [_replace(name, value) for name, value in step.values]
+                operations = [_operation(name, value) for name, value in step.values]
                 answer = await self._api.write("PATCH", f"{path}/{int(step.line_id)}", operations)
             else:
                 answer = await self._api.write("POST", path, _addition(dict(step.values)))
@@ -53,7 +53,10 @@ class ConnectWiseWriter:
         return _compared(step, made)
 
 
-def _replace(name: str, value: str) -> dict[str, Any]:
+def _operation(name: str, value: str) -> dict[str, Any]:
+    """JSON Patch as ConnectWise takes it: paths without a slash (Developer Guide, PATCH)."""
+    if not value:
+        return {"op": "remove", "path": name}
     return {"op": "replace", "path": name, "value": _json(name, value)}
 
 
@@ -61,11 +64,11 @@ def _addition(values: dict[str, str]) -> dict[str, Any]:
     body: dict[str, Any] = {
         name: _json(name, value) for name, value in values.items() if name != "product" and value
     }
-    return {"product": {"id": int(values.get("product", 0))}, "billCustomer": "Billable", **body}
+    return {"product": {"id": int(values.get("product", 0))}, **body}
 
 
 def _json(name: str, value: str) -> object:
-    return Decimal(value) if name in ("quantity", "unitPrice") else value
+    return Decimal(value) if name in ("quantity", "unitPrice", "lessIncluded") else value
 
 
 def _compared(step: WriteStep, made: wire.Addition) -> Answer:
@@ -79,13 +82,13 @@ def _compared(step: WriteStep, made: wire.Addition) -> Answer:
     for name, value in step.values:
         if name in now and not _same(now[name], value):
             return Answer("unknown", f"answered as done, and {name} is {now[name]}")
-    return Answer("accepted", f"addition {made.id}")
+    return Answer("accepted", f"addition {made.id}", str(made.id) if step.creates else "")
 
 
 def _same(found: object, wanted: str) -> bool:
     if isinstance(found, Decimal):
         return found == Decimal(wanted)
-    return isinstance(found, str) and found[:10] == wanted[:10]
+    return (found or "") == wanted or (isinstance(found, str) and found[:10] == wanted[:10])
 
 
 def _said(error: HttpError) -> str:

@@ -19,7 +19,8 @@ from drybill.psa.port import Capabilities, Probe, PsaReader, PsaWriter, Reading,
 from drybill.tabular import Problems, nearest
 
 _SETTINGS = ("kind", "agreements", "lines", "currency", "witness")
-_WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end"))
+_WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end", "reopen"))
+_DAY_OF = {"create": "effective_date", "end": "cancelled_date", "reopen": "cancelled_date"}
 _NOT_PROJECTED = ("tax", "time", "expenses", "one-off products")
 
 
@@ -83,7 +84,7 @@ class FilesReader(Struct, frozen=True):
         """One step per change: new cells in a line, or a new line."""
         if change.field not in self.capabilities.writable:
             return Refusal("PSA_READ_ONLY", self.capabilities.read_only_because)
-        dated = {"create": "effective_date", "end": "cancelled_date"}.get(change.field)
+        dated = _DAY_OF.get(change.field)
         if dated and self.columns and dated not in self.columns:
             return Refusal("PSA_COLUMN_MISSING", f"{self.target} has no column `{dated}`")
         quantity = f"{plain(change.quantity):f}"
@@ -92,6 +93,10 @@ class FilesReader(Struct, frozen=True):
             return self._create(change, quantity, day)
         if change.field == "end":
             says = f"line {change.line_id}: cancelled on {day}"
+            return (WriteStep("set", change.line_id, (("cancelled_date", day),), says),)
+        if change.field == "reopen":
+            day = change.ends.isoformat() if change.ends else ""
+            says = f"line {change.line_id}: {f'cancelled on {day}' if day else 'not cancelled'}"
             return (WriteStep("set", change.line_id, (("cancelled_date", day),), says),)
         says = f"line {change.line_id}: quantity {quantity}"
         return (WriteStep("set", change.line_id, (("quantity", quantity),), says),)

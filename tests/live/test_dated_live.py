@@ -1,0 +1,122 @@
+"""A dated change: one line ends, its like begins that day, and a stop between is no lost seat."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from site_of_work import Site
+
+from command import drybill
+from drybill.errors import Exit
+from drybill.journal import Journal
+
+ONE_LINE = ("--client", "250")
+END = "2026-12-01T00:00:00Z"
+
+
+@pytest.fixture
+def dated(site: Site) -> Site:
+    site.change('price = { USD = "22.00" }', 'price = { USD = "22.00" }\nchange = "dated"')
+    site.change('["increase", "decrease", "create"]', '["increase", "decrease", "create", "end"]')
+    agreement = site.store.get("agreement", "1040")
+    assert agreement is not None
+    site.store.put("agreement", {**agreement, "prorateFlag": True})
+    line = {**site.addition(3400), "lessIncluded": 2, "cancelledDate": "2027-06-01T00:00:00Z"}
+    site.store.put("addition", line, "1040")
+    return site
+
+
+def new_lines(site: Site) -> list[dict[str, object]]:
+    return [each for each in site.store.all("addition") if each["id"] > 3405]
+
+
+def test_the_old_line_ends_and_its_like_begins_with_the_new_number(dated: Site) -> None:
+    row = dated.rows(*ONE_LINE)["3400"]
+    assert (row["bucket"], row["difference"], row["effective_date"]) == (
+        "change", "66.00", "2026-12-01",
+    )  # fmt: skip
+    said = dated.apply(dated.plan(*ONE_LINE))
+    assert said.code == Exit.DONE, said.err
+    (patch,) = dated.sent("PATCH")
+    assert json.loads(patch["body"]) == [{"op": "replace", "path": "cancelledDate", "value": END}]
+    (made,) = new_lines(dated)
+    old = dated.addition(3400)
+    assert (old["quantity"], old["cancelledDate"]) == (25, END)
+    assert (made["quantity"], made["unitPrice"], made["effectiveDate"]) == (28, 22.0, END)
+    assert (made["lessIncluded"], made["billCustomer"]) == (2, "Billable")
+    assert made["cancelledDate"] == "2027-06-01T00:00:00Z"
+    after = dated.rows(*ONE_LINE)
+    assert [row["bucket"] for row in after.values()].count("unchanged") == 2, after
+    with Journal.open(write=False) as journal:
+        told = [e.body or {} for e in journal.run_entries(journal.runs(2)[1].id)]
+    assert [body["step"]["line_id"] for body in told if "step" in body] == ["3400", ""]
+    assert str(made["id"]) in [body.get("made") for body in told]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"), [('["increase"]', "SWITCH_OFF"), ('["increase", "create"]', "SWITCH_OFF")]
+)
+def test_it_needs_the_switches_of_all_that_it_does(dated: Site, fields: str, why: str) -> None:
+    dated.change('["increase", "decrease", "create", "end"]', fields)
+    row = dated.rows(*ONE_LINE)["3400"]
+    assert (row["bucket"], row["would_write"]) == ("change", False)
+
+
+def test_without_proration_it_is_refused(dated: Site) -> None:
+    agreement = dated.store.get("agreement", "1040")
+    assert agreement is not None
+    dated.store.put("agreement", {**agreement, "prorateFlag": False})
+    row = dated.rows(*ONE_LINE)["3400"]
+    assert (row["bucket"], row["reasons"][0]) == ("blocked", "DATED_NOT_SUPPORTED")
+    assert row["wanted"] == {"quantity": "28", "difference": "66.00"}
+
+
+def test_a_line_that_begins_that_day_has_nothing_to_keep(dated: Site) -> None:
+    dated.store.put("addition", {**dated.addition(3400), "effectiveDate": END}, "1040")
+    row = dated.rows(*ONE_LINE)["3400"]
+    assert (row["bucket"], row["reasons"][0]) == ("blocked", "DATED_NOT_SUPPORTED")
+
+
+def test_a_refused_new_line_leaves_it_open_and_says_so(dated: Site) -> None:
+    plan = dated.plan(*ONE_LINE)
+    product = dated.store.get("product", "1350")
+    assert product is not None
+    dated.store.remove("product", "1350")
+    said = dated.apply(plan)
+    assert said.code == Exit.APPLIED_IN_PART
+    assert "partial" in said.err
+    assert "left open after 1 of 2 steps, still to do: new addition on agreement 1040" in said.err
+    run = said.err.rpartition("runs resume ")[2].split()[0]
+    assert new_lines(dated) == []
+    dated.store.put("product", product)
+    told = drybill("runs", "resume", run)
+    assert "1 were begun" in told.out
+    again = drybill("runs", "resume", run, "--apply")
+    assert again.code == Exit.DONE, again.err
+    assert len(dated.sent("PATCH")) == 1
+    (made,) = new_lines(dated)
+    assert made["quantity"] == 28
+    assert [row["bucket"] for row in dated.rows(*ONE_LINE).values()].count("unchanged") == 2
+
+
+def test_an_end_that_somebody_else_made_is_not_gone_on_from(dated: Site) -> None:
+    plan = dated.plan(*ONE_LINE)
+    dated.store.put("addition", {**dated.addition(3400), "cancelledDate": END}, "1040")
+    said = dated.apply(plan)
+    assert said.code == Exit.REFUSED
+    assert "cancelled: planned 2027-06-01, found 2026-12-01" in said.err
+    assert new_lines(dated) == []
+
+
+def test_an_undo_restores_the_number_on_the_new_line(dated: Site) -> None:
+    before = dated.rows(*ONE_LINE)["3400"]["amount_before"]
+    assert dated.apply(dated.plan(*ONE_LINE)).code == Exit.DONE
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    said = drybill("undo", run, "--apply", "--allow", "client.percent_of_invoice", "--reason", "x")
+    assert said.code == Exit.DONE, said.err
+    (made,) = new_lines(dated)
+    assert made["quantity"] == 25
+    (row,) = [r for r in dated.rows(*ONE_LINE).values() if r["product"] == "M365-BP"]
+    assert row["amount_before"] == before

@@ -1,0 +1,105 @@
+"""Writes whose outcome nobody knows yet, lines set back by hand, and lines that look like ours."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from site_of_work import Site
+
+from command import drybill
+from drybill.errors import Exit
+from drybill.journal import Journal
+
+NEW_LINE = ("--client", "252")
+
+
+def last_run() -> str:
+    with Journal.open(write=False) as journal:
+        return journal.runs(1)[0].id
+
+
+def made(site: Site) -> list[int]:
+    return [each["id"] for each in site.store.all("addition") if each["id"] > 3405]
+
+
+def test_a_new_line_that_may_still_come_is_not_sent_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway gives up with 504; ConnectWise makes the line a moment later."""
+    plan = site.plan(*NEW_LINE)
+    site.store.add_fault("late", method="POST", path="/additions", value=1500)
+    said = site.apply(plan)
+    assert said.code in (Exit.UNKNOWN_OUTCOME, 4), said.err
+    run = last_run()
+    again = drybill("runs", "resume", run, "--apply")
+    assert again.code == Exit.UNKNOWN_OUTCOME, again.err
+    assert "it was sent and may still arrive: look again after" in again.err
+    fresh = site.apply(site.plan(*NEW_LINE))  # nor by another plan
+    assert fresh.code == Exit.UNKNOWN_OUTCOME, fresh.err
+    time.sleep(2)
+    assert len(made(site)) == 1
+    done = drybill("runs", "resume", run, "--apply")
+    assert done.code == Exit.DONE, done.err
+    assert "an earlier run had written it" in done.err
+    assert len(made(site)) == 1
+
+
+def test_one_that_never_came_is_sent_again_later(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = site.plan(*NEW_LINE)
+    site.store.add_fault("refuse", method="POST", path="/additions")
+    site.apply(plan)
+    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    done = drybill("runs", "resume", last_run(), "--apply")
+    assert done.code == Exit.DONE, done.err
+    assert len(made(site)) == 1
+
+
+def test_a_line_that_was_set_back_by_hand_is_not_written_again_by_its_plan(site: Site) -> None:
+    """Without a stamp it looks as the plan saw it."""
+    before = site.addition(3400)
+    before.pop("_info")
+    site.store.put("addition", before, "1040")
+    plan = site.plan("--client", "250")
+    assert site.apply(plan).code == Exit.DONE
+    site.store.put("addition", before, "1040")
+    said = site.apply(plan)
+    assert said.code == Exit.REFUSED
+    assert "has written it since, and it is back as it was" in said.err
+    assert len(site.sent("PATCH")) == 1
+    assert site.apply(site.plan("--client", "250")).code == Exit.DONE  # what a person looks at anew
+
+
+def test_a_line_that_a_person_made_like_ours_is_not_undone(site: Site) -> None:
+    assert site.apply(site.plan(*NEW_LINE)).code == Exit.DONE
+    run = last_run()
+    (ours,) = made(site)
+    line = site.addition(ours)
+    site.store.remove("addition", str(ours))
+    site.store.put("addition", {**line, "id": ours + 1}, "1042")
+    said = drybill("undo", run, "--apply")
+    assert "CHANGED_SINCE" in said.out
+    assert "cancelledDate" not in site.addition(ours + 1)
+    assert site.sent("PATCH") == []
+
+
+def test_an_end_is_taken_back(site: Site) -> None:
+    site.change('["increase", "decrease", "create"]', '["end"]')
+    site.change('from = [{ vendor = "pax8", sku = "BCK-1" }]',
+        'from = [{ vendor = "pax8", sku = "BCK-1" }]\nat_zero = "end"')  # fmt: skip
+    site.change("[writes]", "[guards]\nto_zero = true\nrow = { percent = 100 }\n\n[writes]")
+    backup = site.store.get("pax8-subscription", "5ab00000-0000-4000-8000-000000000003")
+    assert backup is not None
+    site.store.put("pax8-subscription", {**backup, "quantity": 0})
+    assert site.apply(site.plan("--client", "251")).code == Exit.DONE
+    assert site.addition(3404)["cancelledDate"] == "2026-12-01T00:00:00Z"
+    run = last_run()
+    said = drybill("undo", run)
+    assert "+76.00" in said.out, said.out
+    said = drybill("undo", run, "--apply")
+    assert said.code == Exit.DONE, said.err
+    assert site.addition(3404)["cancelledDate"] is None
+    assert site.sent("PATCH")[-1]["body"] == '[{"op":"remove","path":"cancelledDate"}]'
