@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire import ANY_READ, run
+from wire import ANY_READ, QUICK, run
 
 from drybill import secrets
 from drybill.errors import InputError
 from drybill.transport import cassette
 from drybill.transport.auth import TokenCall
 from drybill.transport.client import Client
-from drybill.transport.errors import Disconnected
+from drybill.transport.errors import Disconnected, HttpError
 from drybill.transport.wall import Operation
 
 CANARIES = ("canary-secret-1", "canary-token-2", "canary-cookie-3")
@@ -119,3 +119,45 @@ def test_a_token_that_was_over_is_no_part_of_a_recording(loopback: Any, tmp_path
     assert "cookie-of-the-token" not in tape.read_text("utf-8")
     with cassette.replay(tape):
         assert read(server.base) == said
+
+
+def test_what_a_read_failed_with_is_replayed(loopback: Any, tmp_path: Path) -> None:
+    """The connection breaks at every attempt, and the keys are refused: nothing to keep of both."""
+
+    def handler(method: str, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        if "broken" in path:
+            raise ConnectionError
+        return 401, {}, {"message": "Who are you?"}
+
+    server, tape = loopback(handler), tmp_path / "tape.json"
+
+    def failing(path: str) -> str:
+        with pytest.raises(HttpError) as failed:
+            run(Client("test", server.base, READS, limits=QUICK), lambda c: c.get(path))
+        (problem,) = failed.value.problems
+        return f"{type(failed.value).__name__} {failed.value.status} {problem}"
+
+    with cassette.record(tape, {}):
+        said = [failing("/broken"), failing("/denied")]
+    with cassette.replay(tape):
+        assert [failing("/broken"), failing("/denied")] == said
+        assert "the recording does not hold it" in failing("/other")
+
+
+@pytest.mark.parametrize("path", [(), ("request",), ("response",), ("response", "status"),
+                                  ("response", "body"), ("request", "uri")])  # fmt: skip
+@pytest.mark.parametrize("value", [None, 7, [], "x", {}])
+def test_a_damaged_recording_is_said_to_be_one(
+    talkative: Any, tmp_path: Path, path: tuple[str, ...], value: object
+) -> None:
+    tape = tmp_path / "tape.json"
+    with cassette.record(tape, {}):
+        read(talkative.base)
+    content = json.loads(tape.read_text("utf-8"))
+    inside, key = content["interactions"], 0
+    for name in path:
+        inside, key = inside[key], name
+    inside[key] = value
+    tape.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(InputError, match="not a recording"), cassette.replay(tape):
+        read(talkative.base)

@@ -125,16 +125,43 @@ def test_rows_that_move_while_they_are_read_are_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A row that came in front pushes one onto the next page, where it shows twice."""
-    moved = iter([True, True, False, False])
+    moved = iter([True, True])
 
     def handler(request: httpx.Request) -> httpx.Response:
         page = int(request.url.params["page"])
-        start = page * 4 - (page if next(moved) else 0)
+        start = page * 4 - (page if next(moved, False) else 0)
         return answer({"content": ALL[start : start + 4]})
 
     serve(monkeypatch, handler)
     found = run(client(), lambda c: listing(c, PageNumber(rows=4), "content"))
     assert [thing.id for thing in found] == list(range(1, 8))
+
+
+def test_a_row_that_goes_while_another_comes_hides_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 1 goes and row 8 comes between two pages: row 5 moves to the page that was read, and
+    every total is as it was."""
+    asked = iter(range(99))
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        now = ALL if next(asked) == 0 else [*ALL[1:], {"id": 8}]
+        start = int(request.url.params["page"]) * 4
+        return answer({"content": now[start : start + 4], "page": {"totalElements": 7}})
+
+    server = serve(monkeypatch, handler)
+    paging = PageNumber(rows=4, total=("page", "totalElements"))
+    found = run(client(), lambda c: listing(c, paging, "content"))
+    assert [thing.id for thing in found] == list(range(2, 9))
+    assert len(server.requests) == 8
+
+
+def test_a_next_url_keeps_what_it_names_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        more = None if request.url.params else "/q?f=a&f=b&after=3"
+        return answer({"rows": [], "next": more})
+
+    server = serve(monkeypatch, handler)
+    run(client(), lambda c: listing(c, BodyUrl(("next",)), "rows"))
+    assert server.requests[1].url.query == b"f=a&f=b&after=3"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import msgspec
 from drybill.secrets import fetch, keep
 from drybill.transport.errors import Malformed, failure_of
 
+_SHORTEST_COOKIE = 8  # characters
 _LEEWAY = 60.0  # seconds before its end at which a token counts as over
 
 
@@ -34,9 +35,11 @@ class StaticHeaders(httpx.Auth):
 
 
 def keep_cookies(response: httpx.Response) -> None:
-    """Whatever a server gives to be sent back is a secret, too."""
+    """Whatever a server gives to be sent back is a secret, too: not a flag such as `true`, which
+    may be any word of the data."""
     for cookie in response.cookies.jar:
-        keep(cookie.value or "")
+        if len(cookie.value or "") >= _SHORTEST_COOKIE:
+            keep(cookie.value or "")
 
 
 def fetch_all(references: Mapping[str, str], base: Path, table: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Recordings: all reads of one run in one file without secrets, and the same run from it, offline.
 
-A recording holds GET answers only, beside what else the run depended on (`facts`). Authorization,
-cookies and request headers are left out; every secret of the process is taken out of the rest.
+A recording holds GET answers only, beside what else the run depended on (`facts`), and of reads
+that got no answer what they failed with. Authorization, cookies and request headers are left out;
+every secret of the process is taken out of the rest.
 """
 
 from __future__ import annotations
@@ -12,14 +13,67 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+import msgspec
+from msgspec import Struct
+
 from drybill import secrets, whole
 from drybill.errors import InputError, Place, Problem
+from drybill.transport import errors
+from drybill.transport.errors import HttpError
 
 SCHEMA = "drybill.recording/1"
 MASKED = secrets.MASK  # what stands in a recording where a secret stood
 _HEADERS = frozenset({"content-type", "link", "date", "retry-after"})
 _OFFLINE = False
 _HIDDEN: set[str] = set()
+_FAILURES: dict[str, Failure] = {}  # by request; of this recording or of the one that is replayed
+
+
+class Failure(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a read failed with, where no answer can be kept: none came, or the keys were refused."""
+
+    error: str  # name of its class
+    summary: str
+    fix: str
+    status: int
+    said: str
+
+
+class _Body(Struct, frozen=True):
+    string: str
+
+
+class _Status(Struct, frozen=True):
+    code: int
+    message: str | None = None
+
+
+class _Request(Struct, frozen=True):
+    method: str
+    uri: str
+    headers: dict[str, Any]
+    body: str | None
+
+
+class _Response(Struct, frozen=True):
+    status: _Status
+    headers: dict[str, list[str]]
+    body: _Body
+
+
+class _Interaction(Struct, frozen=True):
+    request: _Request
+    response: _Response
+
+
+class _Tape(Struct, frozen=True):
+    """A recording's file, as far as this module reads it."""
+
+    schema: str
+    facts: dict[str, Any]
+    interactions: list[_Interaction]
+    failures: dict[str, Failure] = {}
 
 
 def replaying() -> bool:
@@ -55,10 +109,16 @@ def record(path: Path, facts: dict[str, Any]) -> Iterator[None]:
 
             tape.update(json.loads(serialize(cassette, serializer)))
 
+    _FAILURES.clear()
     recorder = _vcr("all", Keeper)
     with recorder.use_cassette("recording"):
         yield
-    content = {"schema": SCHEMA, "facts": facts, "interactions": tape.get("interactions", [])}
+    content = {
+        "schema": SCHEMA,
+        "facts": facts,
+        "interactions": tape.get("interactions", []),
+        "failures": msgspec.to_builtins(_FAILURES),
+    }
     text = secrets.redacted(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True))
     try:
         whole.write(path, f"{text}\n".encode(), private=True)
@@ -81,9 +141,9 @@ def replay(path: Path) -> Iterator[dict[str, Any]]:
         def load_cassette(_: str, serializer: object) -> tuple[list[Any], list[Any]]:
             from vcr.serialize import deserialize
 
-            requests, responses = deserialize(
-                json.dumps({"version": 1, "interactions": tape["interactions"]}), serializer
-            )
+            interactions = msgspec.to_builtins(tape.interactions)
+            text = json.dumps({"version": 1, "interactions": interactions})
+            requests, responses = deserialize(text, serializer)
             return requests, responses
 
         @staticmethod
@@ -91,9 +151,11 @@ def replay(path: Path) -> Iterator[dict[str, Any]]:
             pass
 
     _OFFLINE = True
+    _FAILURES.clear()
+    _FAILURES.update(tape.failures)
     try:
         with _vcr("none", Keeper).use_cassette("recording"):
-            yield tape["facts"]
+            yield tape.facts
     finally:
         _OFFLINE = False
 
@@ -103,19 +165,57 @@ def not_recorded(error: Exception) -> bool:
     return type(error).__name__ == "CannotOverwriteExistingCassetteException"
 
 
-def _load(path: Path) -> dict[str, Any]:
+def note_failure(request: httpx.Request, error: HttpError) -> None:
+    """Keeps what a read failed with, for the recording that is made, if one is."""
+    if request.method == "GET" and not _OFFLINE:
+        (problem,) = error.problems
+        _FAILURES[_name(request)] = Failure(
+            type(error).__name__, problem.summary, problem.fix, error.status, error.said
+        )
+
+
+def noted_failure(request: httpx.Request) -> HttpError | None:
+    """What the recorded run's read failed with, whose answer the recording does not hold."""
+    noted = _FAILURES.get(_name(request))
+    kind = getattr(errors, noted.error, None) if noted else None
+    if noted is None or not (isinstance(kind, type) and issubclass(kind, HttpError)):
+        return None
+    problem = Problem(kind.code, None, noted.summary, noted.fix)
+    return kind.recalled(problem, noted.status, noted.said)
+
+
+def _name(request: httpx.Request) -> str:
+    return f"{request.method} {_masked(str(request.url))}"
+
+
+def _masked(url: str) -> str:
+    """A URL as recordings show it."""
+    url = secrets.redacted(url)
+    for word in _HIDDEN:
+        url = url.replace(f"/{word}", f"/{MASKED}")
+    return url
+
+
+def _load(path: Path) -> _Tape:
     place = Place(str(path))
+    summary = f"this is not a recording of the schema `{SCHEMA}`"
     try:
-        tape = json.loads(whole.read(path))
-        fits = tape["schema"] == SCHEMA and isinstance(tape["facts"], dict)
-        fits = fits and isinstance(tape["interactions"], list)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        said = whole.reason(error) if isinstance(error, OSError) else "this is no recording"
-        raise InputError([Problem("recording-unreadable", place, said)]) from None
-    if not fits:
-        summary = f"this is not a recording of the schema `{SCHEMA}`"
-        raise InputError([Problem("recording-unreadable", place, summary)])
-    return dict(tape)
+        tape = msgspec.json.decode(whole.read(path), type=_Tape)
+    except OSError as error:
+        summary = whole.reason(error)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        summary = f"{summary}: {error}" if isinstance(error, msgspec.ValidationError) else summary
+    else:
+        if tape.schema == SCHEMA and all(map(_plain_url, tape.interactions)):
+            return tape
+    raise InputError([Problem("recording-unreadable", place, summary)])
+
+
+def _plain_url(interaction: _Interaction) -> bool:
+    try:
+        return bool(httpx.URL(interaction.request.uri).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def _vcr(mode: str, keeper: type) -> Any:
@@ -148,9 +248,7 @@ def _request(request: Any) -> Any:
     if request.method != "GET":
         return None
     request.headers = {}
-    request.uri = secrets.redacted(request.uri)
-    for word in _HIDDEN:
-        request.uri = request.uri.replace(f"/{word}", f"/{MASKED}")
+    request.uri = _masked(request.uri)
     return request
 
 

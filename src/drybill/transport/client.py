@@ -20,6 +20,7 @@ import msgspec
 from drybill import __version__, secrets
 from drybill.transport import cassette
 from drybill.transport.auth import keep_cookies
+from drybill.transport.bounded import Bounded
 from drybill.transport.errors import (
     Broken,
     Disconnected,
@@ -42,6 +43,7 @@ _ENCODE = msgspec.json.Encoder(decimal_format="number")
 _MAGNITUDE = 30  # digits before or after the point
 _LONGEST_WAIT = 120.0  # seconds of Retry-After that are waited for; longer is an error
 Transient = Callable[[HttpError], bool]
+Params = Mapping[str, str] | tuple[tuple[str, str], ...]
 
 
 class Answer:
@@ -113,7 +115,9 @@ class Client:
         self._progress = current()
         self._gate = Gate(self._limits, self.source, self._progress)
         client = httpx.AsyncClient(
-            transport=Wall(inner, self.base, self._reads + self._writes),
+            transport=Wall(
+                Bounded(inner, self._limits.body), self.base, self._reads + self._writes
+            ),
             auth=auth,
             headers={"User-Agent": f"drybill/{__version__}", **self._headers},
             timeout=httpx.Timeout(self._limits.timeout, connect=15.0),
@@ -129,7 +133,7 @@ class Client:
     async def get(
         self,
         path: str,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One read, with retries. Raises HttpError."""
@@ -178,9 +182,29 @@ class Client:
         """
         async with _deadline(self._limits.deadline, self.base, path):
             try:
-                return await self._rows(path, kind, paging, rows_at, params, id_of, what)
+                return await self._whole(path, kind, paging, rows_at, params, id_of, what)
             except Shifted:
-                return await self._rows(path, kind, paging, rows_at, params, id_of, what)
+                return await self._whole(path, kind, paging, rows_at, params, id_of, what)
+
+    async def _whole(
+        self,
+        path: str,
+        kind: type[T],
+        paging: Paging,
+        rows_at: str,
+        params: Mapping[str, str] | None,
+        id_of: Callable[[T], str],
+        what: str,
+    ) -> list[T]:
+        """A listing whose pages shift when a row goes is read twice, if it has several: one row
+        that goes and one that comes meanwhile leave every total as it was."""
+        rows, pages = await self._rows(path, kind, paging, rows_at, params, id_of, what)
+        if paging.shifts and pages > 1:
+            again, _ = await self._rows(path, kind, paging, rows_at, params, id_of, what)
+            if {id_of(row) for row in rows} != {id_of(row) for row in again}:
+                request = httpx.Request("GET", f"{self.base}{path}")
+                raise Shifted(request, "it gave other rows when it was read again")
+        return rows
 
     async def _rows(
         self,
@@ -191,14 +215,15 @@ class Client:
         params: Mapping[str, str] | None,
         id_of: Callable[[T], str],
         what: str,
-    ) -> list[T]:
+    ) -> tuple[list[T], int]:
+        """The rows, and on how many pages they came."""
         found: list[T] = []
         seen: set[str] = set()
         asked: list[Ask] = []
         ask: Ask | None = paging.first()
         declared: object = None
         while ask is not None:
-            answer = await self.get(path, {**(params or {}), **ask.params}, ask.headers)
+            answer = await self.get(path, _joined(params, ask), ask.headers)
             if ask in asked:
                 raise Malformed(answer.request, "its pages lead back to one that was read")
             if len(asked) >= self._limits.pages:
@@ -235,7 +260,7 @@ class Client:
                 raise Malformed(answer.request, "it names a next page that is no URL") from None
             if ask is None and isinstance(declared, int) and declared != len(found):
                 raise Shifted(answer.request, f"it declared {declared} rows and gave {len(found)}")
-        return found
+        return found, len(asked)
 
     def _note_time(self, response: httpx.Response) -> None:
         """The earliest `Date` header: what was read is at least as new as that."""
@@ -248,7 +273,7 @@ class Client:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str] | None,
+        params: Params | None,
         headers: Mapping[str, str] | None,
         content: bytes | None,
     ) -> Answer:
@@ -258,31 +283,43 @@ class Client:
         request = self._http.build_request(
             method,
             self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode()),
-            params=dict(params) if params else None,
+            params=httpx.QueryParams(params) if params else None,
             headers={**extra, **(headers or {})},
             content=content,
         )
         async with self._gate.passing():
             try:
-                response = await self._http.send(request)
-            except (WallError, HttpError):
-                raise
-            except httpx.TimeoutException:
-                raise TimedOut(request, "no answer in time") from None
-            except httpx.DecodingError:
-                raise Malformed(request, "a body that cannot be unpacked") from None
-            except (httpx.TransportError, ssl.SSLError) as error:
-                raise Disconnected(request, _broken(error)) from None
-            except Exception as error:
-                if cassette.not_recorded(error):
-                    raise Disconnected(request, "the recording does not hold it") from None
+                response = await self._answered(self._http, request)
+            except HttpError as error:
+                cassette.note_failure(request, error)
                 raise
         self._note_time(response)
         keep_cookies(response)
         failure = failure_of(response)
         if failure is not None:
+            if failure.status == 401:  # which no recording holds
+                cassette.note_failure(request, failure)
             raise failure
         return Answer(response, secrets.redacted_body(response.content))
+
+    async def _answered(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+        """The answer, whatever it says. Raises HttpError where none came."""
+        try:
+            async with asyncio.timeout(self._limits.answer):
+                return await http.send(request)
+        except (WallError, HttpError):
+            raise
+        except (httpx.TimeoutException, TimeoutError):
+            raise TimedOut(request, "no answer in time") from None
+        except httpx.DecodingError:
+            raise Malformed(request, "a body that cannot be unpacked") from None
+        except (httpx.TransportError, ssl.SSLError) as error:
+            raise Disconnected(request, _broken(error)) from None
+        except Exception as error:
+            if not cassette.not_recorded(error):
+                raise
+            noted = cassette.noted_failure(request)
+            raise noted or Disconnected(request, "the recording does not hold it") from None
 
 
 @cache
@@ -329,6 +366,12 @@ def _sane(request: httpx.Request, value: T) -> T:
         for name in value.__struct_fields__:
             _sane(request, getattr(value, name))
     return value
+
+
+def _joined(params: Mapping[str, str] | None, ask: Ask) -> Params:
+    """The listing's own parameters with those of the page, which go first where both name one."""
+    named = {name for name, _ in ask.params}
+    return (*((k, v) for k, v in (params or {}).items() if k not in named), *ask.params)
 
 
 def _broken(error: Exception) -> str:

@@ -33,6 +33,14 @@ class HttpError(UnreachableError):
         self.status = status
         self.said = redacted(said)
 
+    @classmethod
+    def recalled(cls, problem: Problem, status: int, said: str) -> HttpError:
+        """The same error once more, from what was kept of it."""
+        error = cls.__new__(cls)
+        UnreachableError.__init__(error, [problem])
+        error.status, error.said = status, said
+        return error
+
 
 class TimedOut(HttpError):
     """No answer in time: a write may have arrived."""

@@ -6,7 +6,7 @@ URL gives its query only: the host and the path stay ours.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import httpx
 from msgspec import Struct
@@ -17,7 +17,7 @@ Keys = tuple[str, ...]  # the way to a value inside a JSON object
 class Ask(Struct, frozen=True):
     """What one page's request adds: query parameters and headers."""
 
-    params: dict[str, str] = {}
+    params: tuple[tuple[str, str], ...] = ()
     headers: dict[str, str] = {}
 
 
@@ -39,6 +39,11 @@ class Paging(Protocol):
         """Where the body declares how many rows there are; empty: nowhere."""
         ...
 
+    @property
+    def shifts(self) -> bool:
+        """Whether a row that goes while pages are read moves others from page to page."""
+        ...
+
     def first(self) -> Ask: ...
 
     def after(self, page: Page) -> Ask | None:
@@ -55,6 +60,7 @@ class PageNumber(Struct, frozen=True):
     start: int = 0
     total: Keys = ()
     pages: Keys = ()  # where the body says how many pages there are
+    shifts: ClassVar[bool] = True
 
     def first(self) -> Ask:
         return self._ask(0)
@@ -65,7 +71,7 @@ class PageNumber(Struct, frozen=True):
         return self._ask(page.number + 1) if more else None
 
     def _ask(self, number: int) -> Ask:
-        return Ask({self.page: str(self.start + number), self.size: str(self.rows)})
+        return Ask(((self.page, str(self.start + number)), (self.size, str(self.rows))))
 
 
 class Offset(Struct, frozen=True):
@@ -75,16 +81,17 @@ class Offset(Struct, frozen=True):
     limit: str = "limit"
     rows: int = 200
     total: Keys = ()
+    shifts: ClassVar[bool] = True
 
     def first(self) -> Ask:
-        return Ask({self.offset: "0", self.limit: str(self.rows)})
+        return Ask(((self.offset, "0"), (self.limit, str(self.rows))))
 
     def after(self, page: Page) -> Ask | None:
         count = at(page.body, self.total) if self.total else None
         more = page.rows_so_far < count if isinstance(count, int) else page.rows >= self.rows
         if not more or not page.rows:
             return None
-        return Ask({self.offset: str(page.rows_so_far), self.limit: str(self.rows)})
+        return Ask(((self.offset, str(page.rows_so_far)), (self.limit, str(self.rows))))
 
 
 class BodyCursor(Struct, frozen=True):
@@ -92,26 +99,28 @@ class BodyCursor(Struct, frozen=True):
 
     cursor: Keys
     param: str
-    params: dict[str, str] = {}
+    params: tuple[tuple[str, str], ...] = ()
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
-        return Ask(dict(self.params))
+        return Ask(self.params)
 
     def after(self, page: Page) -> Ask | None:
         cursor = at(page.body, self.cursor)
-        return Ask({**self.params, self.param: str(cursor)}) if cursor else None
+        return Ask((*self.params, (self.param, str(cursor)))) if cursor else None
 
 
 class BodyUrl(Struct, frozen=True):
     """The next page's URL in the body, such as OData's `@odata.nextLink`."""
 
     url: Keys
-    params: dict[str, str] = {}
+    params: tuple[tuple[str, str], ...] = ()
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
-        return Ask(dict(self.params))
+        return Ask(self.params)
 
     def after(self, page: Page) -> Ask | None:
         url = at(page.body, self.url)
@@ -121,11 +130,12 @@ class BodyUrl(Struct, frozen=True):
 class LinkHeader(Struct, frozen=True):
     """The next page's URL in the `Link` header (RFC 8288)."""
 
-    params: dict[str, str] = {}
+    params: tuple[tuple[str, str], ...] = ()
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
-        return Ask(dict(self.params))
+        return Ask(self.params)
 
     def after(self, page: Page) -> Ask | None:
         url = next_link(page.headers)
@@ -137,15 +147,16 @@ class HeaderToken(Struct, frozen=True):
 
     header: str
     param: str
-    params: dict[str, str] = {}
+    params: tuple[tuple[str, str], ...] = ()
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
-        return Ask(dict(self.params))
+        return Ask(self.params)
 
     def after(self, page: Page) -> Ask | None:
         token = page.headers.get(self.header)
-        return Ask({**self.params, self.param: token}) if token else None
+        return Ask((*self.params, (self.param, token))) if token else None
 
 
 class LastId(Struct, frozen=True):
@@ -156,20 +167,22 @@ class LastId(Struct, frozen=True):
     rows: int
     headers: dict[str, str] = {}
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
-        return Ask({self.size: str(self.rows)}, self.headers)
+        return Ask(((self.size, str(self.rows)),), self.headers)
 
     def after(self, page: Page) -> Ask | None:
         if not page.rows or (page.rows < self.rows and not next_link(page.headers)):
             return None
-        return Ask({self.size: str(self.rows), self.param: page.last_id}, self.headers)
+        return Ask(((self.size, str(self.rows)), (self.param, page.last_id)), self.headers)
 
 
 class Single(Struct, frozen=True):
     """Everything in one answer."""
 
     total: Keys = ()
+    shifts: ClassVar[bool] = False
 
     def first(self) -> Ask:
         return Ask()
@@ -185,13 +198,13 @@ def at(body: Any, keys: Keys) -> Any:
     return body
 
 
-def query_of(url: str) -> dict[str, str]:
-    """The query parameters of a URL; whatever host it names is not asked.
+def query_of(url: str) -> tuple[tuple[str, str], ...]:
+    """The query parameters of a URL, in their order; whatever host it names is not asked.
 
     Raises ValueError for what is no URL.
     """
     try:
-        return dict(httpx.URL(url).params)
+        return tuple(httpx.URL(url).params.multi_items())
     except httpx.InvalidURL as error:
         raise ValueError(str(error)) from None
 
