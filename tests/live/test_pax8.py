@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 from site_of_work import Site
+from starlette.requests import Request
+from starlette.responses import Response
 
+from command import drybill
 from drybill.billing.usage import LineType, UsageRecord
+from drybill.errors import Exit
 from drybill.mapping.load import load
+from drybill.sandbox.pax8 import _page, _Pax8
 from drybill.sandbox.seed import pax8_company, subscription
+from drybill.sandbox.serve import serving
 from drybill.vendors.pax8.records import period, term
 from drybill.vendors.port import Usage
 from drybill.vendors.registry import open_vendor
@@ -58,7 +64,8 @@ def test_more_than_a_page_is_read_to_its_end(site: Site) -> None:
         add(site, number)
     assert len(read(site).records) == 436
     pages = [each for each in site.store.requests() if each["path"] == "/v1/subscriptions"]
-    assert [each["query"] for each in pages] == [f"page={n}&size=200" for n in range(3)]
+    asked = [f"page={n}&size=200" for n in range(3)]
+    assert [each["query"] for each in pages] == asked * 2  # as pages may shift while they are read
 
 
 @pytest.mark.parametrize(
@@ -175,6 +182,43 @@ def test_the_newest_valid_invoice_counts(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("november")
+@pytest.mark.parametrize("day", ["2026-11-12", "2026-12-02"])
+def test_an_invoice_of_another_day_stands_beside_the_monthly_one(site: Site, day: str) -> None:
+    bill(site, item())
+    bill(site, item(id=pax8_company(80), type="one-time"), number=4, invoiceDate=day)
+    assert [r.quantity for r in read(site, measure="invoice").records if r.line_type.counts] == [27]
+
+
+@pytest.mark.usefixtures("november")
+@pytest.mark.parametrize("odd", [{"type": None}, {"type": "bundle"}, {"term": None}])
+def test_an_item_that_cannot_be_placed_makes_its_customer_unknown(
+    site: Site, odd: dict[str, Any]
+) -> None:
+    """It may be seats: then those beside it are too few."""
+    bill(site, item(), item(id=pax8_company(81), sku="EDR-1", **odd))
+    usage = read(site, measure="invoice")
+    assert usage.receipt.denied == {pax8_company(250)}
+    assert "1 items have no" in usage.receipt.problems[0]
+
+
+def test_a_subscription_without_a_term_makes_its_customer_unknown(site: Site) -> None:
+    add(site, 90, billingTerm=None)
+    usage = read(site)
+    assert usage.receipt.denied == {pax8_company(250)}
+    row = site.rows()["3401"]
+    assert (row["bucket"], row["quantity_after"]) == ("unknown", "30")
+
+
+@pytest.mark.parametrize("id", ["../companies", "a/b", "a?b", "%2e%2e", "", "x" * 65, "a\nb"])
+def test_an_id_that_is_none_is_said_and_never_asked_for(site: Site, id: str) -> None:
+    add(site, 91, productId=id)
+    said = drybill("diff", site.mapping)
+    assert said.code == Exit.UNREACHABLE
+    assert "another answer than documented" in said.out + said.err
+    assert [each for each in site.store.requests() if "/products/" in each["path"]] == []
+
+
+@pytest.mark.usefixtures("november")
 def test_only_subscriptions_and_arrears_are_units(site: Site) -> None:
     types = ("prorate", "one-time", "rebate", "payment-credit", "service-credit", "service-charge")
     bill(
@@ -190,7 +234,7 @@ def test_only_subscriptions_and_arrears_are_units(site: Site) -> None:
 def test_no_invoice_at_all_is_said(site: Site) -> None:
     usage = read(site, measure="invoice")
     assert usage.records == []
-    assert "no invoice since 2026-09-24" in usage.receipt.problems
+    assert "no invoice with seats since 2026-09-24" in usage.receipt.problems
 
 
 def test_a_draft_is_provisional_and_its_last_day_is_included(site: Site) -> None:
@@ -223,6 +267,30 @@ def test_a_later_day_replaces_an_earlier_one_and_is_never_added(site: Site) -> N
     (record,) = read(site, measure="usage").records
     assert (record.quantity, record.kind, record.sku) == (230, "metered_total", "EDR-1")
     assert (record.period_start, record.period_end) == (date(2026, 11, 1), date(2026, 12, 1))
+
+
+@pytest.mark.usefixtures("november")
+def test_days_that_were_not_asked_for_are_not_added(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server passes over `usageDate`, and the mapping would add rows that say it twice."""
+    edr = subscription(1, 250, "EDR", 30)
+    summary = {"id": pax8_company(5), "companyId": pax8_company(250),
+               "subscriptionId": edr["id"]}  # fmt: skip
+    site.store.put_all("pax8-summary", [(edr["id"], summary)])
+    lines = [
+        {"id": n, "usageDate": f"2026-11-{n}", "productId": edr["productId"], "quantity": n}
+        for n in (20, 22, 23)
+    ]
+    site.store.put_all("pax8-line", [(summary["id"], each) for each in lines])
+
+    async def whatever_day(self: _Pax8, request: Request) -> Response:
+        return _page(request, self.store.all("pax8-line", request.path_params["id"]))
+
+    monkeypatch.setattr(_Pax8, "lines", whatever_day)
+    with serving(site.store) as url:
+        records = read(site, measure="usage", url=url).records
+    assert [record.quantity for record in records] == [23]
 
 
 @pytest.mark.usefixtures("november")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -22,9 +22,17 @@ from drybill.transport.limits import Limits
 from drybill.transport.paging import PageNumber
 from drybill.transport.progress import current
 from drybill.transport.together import together
+from drybill.transport.values import day
 from drybill.transport.wall import Operation
 from drybill.vendors.pax8 import wire
-from drybill.vendors.pax8.records import differences, of_item, of_subscription, of_usage
+from drybill.vendors.pax8.records import (
+    TYPES,
+    differences,
+    of_item,
+    of_subscription,
+    of_usage,
+    term_of,
+)
 from drybill.vendors.pax8.settings import Measure, Settings
 from drybill.vendors.port import Usage
 
@@ -88,7 +96,7 @@ class Pax8(Struct, frozen=True):
                 measure=_LABELS[self.settings.measure] + counted,
                 records=len(records),
                 customers=frozenset(listed),
-                denied=reading.unnamed(records) & listed.keys(),
+                denied=(reading.unnamed(records) | reading.unplaced) & listed.keys(),
                 as_of=said_at,
                 live=True,
                 names=tuple(sorted(listed.items())),
@@ -117,6 +125,9 @@ class _Reading:
         self._products: dict[str, wire.Product | None] = {}
         self._subscriptions: list[wire.Subscription] | None = None
         self.problems: list[str] = []
+        # Customers with rows of which nobody knows whether or where they count: none of theirs
+        # may go down.
+        self.unplaced: set[str] = set()
 
     async def measure(self, measure: Measure) -> list[UsageRecord]:
         if measure == "subscriptions":
@@ -126,6 +137,9 @@ class _Reading:
         items = await (self._draft() if measure == "draft" else self._invoice())
         await self._know(each.productId for each in items)
         self._check_sums(items, measure)
+        self._unplace("items", "type", [each for each in items if each.type not in TYPES])
+        seats = [each for each in items if each.type == "subscription"]
+        self._unplace("items", "term", [each for each in seats if not each.term])
         finality = Finality.PROVISIONAL if measure == "draft" else Finality.FINAL
         return [
             of_item(
@@ -137,6 +151,16 @@ class _Reading:
             )
             for each in items
         ]
+
+    def _unplace(
+        self, what: str, lacks: str, rows: Iterable[wire.Subscription | wire.Item]
+    ) -> None:
+        """Notes rows without a field, or with a word in it, by which they would be placed."""
+        odd = [each for each in rows if each.quantity != 0]
+        if odd:
+            self.unplaced |= {each.companyId for each in odd}
+            says = f"{len(odd)} {what} have no {lacks} that is known: their customers are unknown"
+            self.problems.append(says)
 
     def unnamed(self, records: Iterable[UsageRecord]) -> frozenset[str]:
         """Customers with units of a product that Pax8 tells nothing about: whose SKU it is nobody
@@ -151,6 +175,8 @@ class _Reading:
     async def _seats(self) -> list[UsageRecord]:
         subscriptions = await self._listed()
         await self._know(each.productId for each in subscriptions)
+        lasting = [each for each in subscriptions if each.status != "Cancelled"]
+        self._unplace("subscriptions", "term", [each for each in lasting if not term_of(each)])
         statuses = frozenset(self._settings.statuses)
         records = [
             of_subscription(
@@ -211,7 +237,10 @@ class _Reading:
         return await self._items("/v1/invoices/draftItems", {"monthOffset": "1"})
 
     async def _invoice(self) -> list[wire.Item]:
-        """The items of the newest invoices that were neither voided nor credited."""
+        """The items of the newest month whose invoices, neither voided nor credited, bill seats.
+
+        An invoice of another day, for a single order, stands beside the monthly one.
+        """
         since = (self._today - timedelta(days=62)).isoformat()
         invoices = await self._client.rows(
             "/v1/invoices",
@@ -223,12 +252,17 @@ class _Reading:
             what="invoices",
         )
         valid = [each for each in invoices if each.status not in ("Void", "Credited")]
-        newest = max((each.invoiceDate or "" for each in valid), default="")
-        if not newest:
-            self.problems.append(f"no invoice since {since}")
-        chosen = sorted(each.id for each in valid if each.invoiceDate == newest)
-        lists = [await self._items(f"/v1/invoices/{id}/items", {}) for id in chosen]
-        return [item for items in lists for item in items]
+        months: dict[str, list[str]] = {}
+        for each in valid:
+            months.setdefault((each.invoiceDate or "")[:7], []).append(each.id)
+        for month in sorted(months, reverse=True):
+            items: list[wire.Item] = []
+            for id in sorted(months[month]):
+                items += await self._items(f"/v1/invoices/{id}/items", {})
+            if any(item.type == "subscription" for item in items):
+                return items
+        self.problems.append(f"no invoice with seats since {since}")
+        return []
 
     async def _items(self, path: str, params: Mapping[str, str]) -> list[wire.Item]:
         numbers = count()
@@ -281,6 +315,8 @@ class _Reading:
                 params={"usageDate": when.isoformat()},
                 id_of=lambda each, numbers=numbers: f"{each.productId}#{next(numbers)}",  # type: ignore[misc]
             )
+            newest = max((day(each.usageDate) or date.min for each in lines), default=None)
+            lines = [each for each in lines if (day(each.usageDate) or date.min) == newest]
             if lines:
                 await self._know(each.productId for each in lines)
                 known = {id: product for id, product in self._products.items() if product}

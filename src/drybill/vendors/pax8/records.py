@@ -13,7 +13,7 @@ from drybill.transport.values import day
 from drybill.vendors.pax8 import wire
 
 _ONE_DAY = timedelta(days=1)
-_TYPES = {
+TYPES = {
     "subscription": LineType.RECURRING,
     "prorate": LineType.PRORATE,
     "one-time": LineType.ONE_TIME,
@@ -64,7 +64,7 @@ def of_subscription(
         currency=each.currencyCode or "",
         # an end that cannot be read is an end that nobody knows: nothing goes down before it
         commitment_end=day(commitment.endDate) or (date.max if commitment.endDate else None),
-        term=term(commitment.term or each.billingTerm),
+        term=term_of(each),
         trial=trial,
     )
 
@@ -77,7 +77,7 @@ def of_item(
     as_of: datetime | None,
 ) -> UsageRecord:
     """One row of an invoice or its draft. Arrears are usage; credits and prorates no seats."""
-    line_type = _TYPES.get(each.type or "", LineType.OTHER)
+    line_type = TYPES.get(each.type or "", LineType.OTHER)
     if line_type is LineType.RECURRING and (each.term or "").casefold() == "arrears":
         line_type = LineType.USAGE
     start, end = period(each.startPeriod, each.endPeriod)
@@ -140,6 +140,11 @@ def of_usage(
         currency=line.currencyCode or "",
         trial=bool(line.isTrial),
     )
+
+
+def term_of(each: wire.Subscription) -> str:
+    """The commitment, or else how it is billed; empty where neither is said."""
+    return term((each.commitmentTerm or wire.Commitment()).term or each.billingTerm)
 
 
 def term(said: str | None) -> str:

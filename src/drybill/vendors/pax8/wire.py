@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 # The names are the API's own.
 
+Id = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,64}$")]  # a UUID, which may stand in a path
+
 
 class Company(Struct, frozen=True):
-    id: str
+    id: Id
     name: str | None = None
     status: str | None = None
 
 
 class Product(Struct, frozen=True):
-    id: str
+    id: Id
     name: str | None = None
     sku: str | None = None
     vendorSku: str | None = None
@@ -28,9 +31,9 @@ class Commitment(Struct, frozen=True):
 
 
 class Subscription(Struct, frozen=True):
-    id: str
-    companyId: str
-    productId: str
+    id: Id
+    companyId: Id
+    productId: Id
     quantity: Decimal | None = None
     status: str | None = None
     partnerCost: Decimal | None = None
@@ -41,13 +44,13 @@ class Subscription(Struct, frozen=True):
 
 
 class Invoice(Struct, frozen=True):
-    id: str
+    id: Id
     invoiceDate: str | None = None
     status: str | None = None  # stands in the examples, not in the schema
 
 
 class Item(Struct, frozen=True):
-    companyId: str
+    companyId: Id
     type: str | None = None
     id: str | None = None
     companyName: str | None = None
@@ -60,23 +63,23 @@ class Item(Struct, frozen=True):
     description: str | None = None
     cost: Decimal | None = None
     costTotal: Decimal | None = None
-    productId: str | None = None
+    productId: Id | None = None
     productName: str | None = None
     currencyCode: str | None = None
     subscriptionId: str | None = None
 
 
 class UsageSummary(Struct, frozen=True):
-    id: str
-    companyId: str
-    productId: str | None = None
+    id: Id
+    companyId: Id
+    productId: Id | None = None
     subscriptionId: str | None = None
     isTrial: bool | None = None
 
 
 class UsageLine(Struct, frozen=True):
     usageDate: str | None = None
-    productId: str | None = None
+    productId: Id | None = None
     productName: str | None = None
     unitOfMeasure: str | None = None
     quantity: Decimal | None = None
