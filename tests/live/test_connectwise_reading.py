@@ -112,8 +112,9 @@ def test_a_child_takes_its_dates_from_its_parent() -> None:
 def test_agreements_in_a_circle_are_invoiced_alone() -> None:
     one = agreement(7, 250, "A", parentAgreement={"id": 8})
     other = agreement(8, 250, "B", parentAgreement={"id": 7})
-    found = read(one, other, agreement(9, 250, "C", parentAgreement={"id": 9}))
-    assert [each.parent_id for each in found.agreements] == [None, None, None]
+    below = agreement(10, 250, "D", parentAgreement={"id": 7})
+    found = read(one, other, agreement(9, 250, "C", parentAgreement={"id": 9}), below)
+    assert [each.parent_id for each in found.agreements] == [None, None, None, "7"]
     assert "their own ancestors; they are invoiced alone: 7, 8, 9" in found.notices[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -108,6 +109,23 @@ class Agreement(Struct, frozen=True):
             self.bill_to,
             self.state,
         )
+
+
+def in_circles(parents: Mapping[str, str | None]) -> set[str]:
+    """Ids of agreements that are their own ancestors; not of those below them. Each id is walked
+    once."""
+    done: set[str] = set()
+    circles: set[str] = set()
+    for start in parents:
+        path: dict[str, int] = {}
+        at: str | None = start
+        while at is not None and at not in done and at not in path:
+            path[at] = len(path)
+            at = parents.get(at)
+        if at is not None and at in path:
+            circles.update(list(path)[path[at] :])
+        done.update(path)
+    return circles
 
 
 class Segment(Struct, frozen=True):

@@ -16,6 +16,7 @@ from drybill.billing.agreement import (
     Segment,
     Status,
     Timing,
+    in_circles,
 )
 from drybill.billing.invoice import Witness
 from drybill.billing.money import Rounding, RoundingPoint, UnknownCurrency, minor_units
@@ -105,9 +106,10 @@ def read_agreements(
 ) -> None:
     """Fills `found.agreements`. `cycles` None: this role may not read them, their names count."""
     every = {each.id: each for each in agreements}
+    circles = in_circles({str(each.id): _parent(each) for each in every.values()})
     for each in every.values():
         agreement = _agreement(psa, each, every, cycles, settings, found)
-        if agreement is not None and _own_ancestor(each, every):
+        if agreement is not None and agreement.id in circles:
             found.note("agreements are their own ancestors; they are invoiced alone", each.id)
             agreement = replace(agreement, parent_id=None)
         if agreement is not None:
@@ -173,13 +175,9 @@ def _agreement(
     return agreement
 
 
-def _own_ancestor(each: wire.Agreement, every: Mapping[int, wire.Agreement]) -> bool:
-    seen: set[int] = set()
-    at: wire.Agreement | None = each
-    while at is not None and at.id not in seen:
-        seen.add(at.id)
-        at = every.get(at.parentAgreement.id or 0) if at.parentAgreement else None
-    return at is not None
+def _parent(each: wire.Agreement) -> str | None:
+    parent = each.parentAgreement
+    return str(parent.id) if parent and parent.id is not None else None
 
 
 def _cycle(each: wire.Agreement, cycles: Mapping[int, wire.Cycle] | None) -> Cycle | None:

@@ -11,7 +11,16 @@ from msgspec import Struct
 from msgspec import field as new_field
 from msgspec.structs import replace
 
-from drybill.billing.agreement import Agreement, Billing, Cycle, DayBasis, Segment, Status, Timing
+from drybill.billing.agreement import (
+    Agreement,
+    Billing,
+    Cycle,
+    DayBasis,
+    Segment,
+    Status,
+    Timing,
+    in_circles,
+)
 from drybill.billing.money import minor_units
 from drybill.billing.period import long_period
 from drybill.errors import InputError, Place
@@ -135,7 +144,7 @@ def _read_segments(tables: Tables, source: tuple[Path, str], problems: Problems)
 
 
 def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems: Problems) -> None:
-    cycles = _cycles({each.id: each.parent_id for each in tables.agreements})
+    circles = in_circles({each.id: each.parent_id for each in tables.agreements})
     orphans, long = [], []
     for at, agreement in enumerate(tables.agreements):
         where = Place(file, lines[agreement.id])
@@ -149,7 +158,7 @@ def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems
             )
         if days := long_period(agreement):
             long.append(f"{agreement.id} ({days} days)")
-        if agreement.id in cycles:
+        if agreement.id in circles:
             problems.add(
                 "parent-cycle",
                 where,
@@ -173,22 +182,6 @@ def _check_agreements(tables: Tables, lines: dict[str, int], file: str, problems
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-
-
-def _cycles(parents: dict[str, str | None]) -> set[str]:
-    """The ids that are their own ancestors. Each id is walked once."""
-    done: set[str] = set()
-    cycles: set[str] = set()
-    for start in parents:
-        path: dict[str, int] = {}
-        at: str | None = start
-        while at is not None and at not in done and at not in path:
-            path[at] = len(path)
-            at = parents.get(at)
-        if at is not None and at in path:
-            cycles.update(list(path)[path[at] :])
-        done.update(path)
-    return cycles
 
 
 def _check_segments(
