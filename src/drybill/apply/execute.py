@@ -15,6 +15,7 @@ from drybill.apply.freshness import refuse_moved_invoice
 from drybill.apply.lock import only_writer
 from drybill.apply.plan_source import FoundPlan
 from drybill.apply.standing import Standing, billed_elsewhere, standing
+from drybill.apply.witness import unmoved
 from drybill.billing.change import WriteStep
 from drybill.billing.row import Row
 from drybill.errors import DrybillError, Exit
@@ -50,8 +51,9 @@ def execute(
     run: str,
     permit_again: Callable[[], None],
     tell: Callable[[Outcome], None],
-) -> list[Outcome]:
-    """Writes the plan's lines, one after the other, and tells each outcome as it is known.
+) -> tuple[list[Outcome], list[str]]:
+    """Writes the plan's lines, one after the other, and tells each outcome as it is known. With
+    them come sentences about the PSA's own figures that did not follow.
 
     Once a line was begun nothing but an interruption raises: the others go on, and where the
     journal fails they are skipped, because nothing may be written that cannot be told.
@@ -80,7 +82,7 @@ async def _execute(
     run: str,
     permit_again: Callable[[], None],
     tell: Callable[[Outcome], None],
-) -> list[Outcome]:
+) -> tuple[list[Outcome], list[str]]:
     plan = found.plan
     outcomes: list[Outcome] = []
     async with AsyncExitStack() as held_open:
@@ -122,7 +124,8 @@ async def _execute(
                 outcome = line.outcome("unknown" if line.sent else "skipped", None, stopped)
             outcomes.append(outcome)
             tell(outcome)
-    return outcomes
+        verified = {outcome.row for outcome in outcomes if outcome.verdict == "verified"}
+        return outcomes, await unmoved(plan, verified, readers)
 
 
 def _newest_writes(journal: Journal, readers: Mapping[str, PsaReader]) -> dict[str, Write]:
@@ -208,7 +211,9 @@ class _Line(Struct):
             self._record_readback(intent, "verified", now)
             return None, now
         self._record_readback(intent, "differs", now)
-        said = answer.detail if answer.verdict == "rejected" else why
+        said = why
+        if answer.verdict == "rejected":
+            said = ": ".join(filter(None, (answer.code, answer.detail)))
         if now.done:
             return self.outcome("partial", now, f"{said}; {self._left_open(now.done)}"), now
         rejected = answer.verdict == "rejected" and number == 1
@@ -247,12 +252,14 @@ class _Line(Struct):
         return self.outcome("refused", now, why)
 
     def outcome(self, verdict: Verdict, now: Standing | None, detail: str) -> Outcome:
-        row = self.row
-        label = f"{row.client or row.client_id}, {row.description or row.product}"
-        found = now.quantity if now else None
-        return Outcome(
-            row.id, label, row.quantity_before, row.quantity_after, found, verdict, detail
-        )
+        return labelled(self.row, verdict, now, detail)
+
+
+def labelled(row: Row, verdict: Verdict, now: Standing | None, detail: str) -> Outcome:
+    """An outcome in words that a person recognises."""
+    label = f"{row.client or row.client_id}, {row.description or row.product}"
+    found = now.quantity if now else None
+    return Outcome(row.id, label, row.quantity_before, row.quantity_after, found, verdict, detail)
 
 
 def _why(error: Exception) -> str:

@@ -79,6 +79,10 @@ def _guard(group: Group, name: str) -> tuple[str, str]:
         guard, own = group.row.guards[0], group.row.agreement_id
         sentence = f"agreement {own} is in {guard.value}, its root in {guard.limit}"
         return sentence, meaning("CURRENCY_MISMATCH").fix
+    if name == "witness":
+        guard, own = group.row.guards[0], group.row.agreement_id
+        sentence = f"agreement {own}: {guard.value}, {guard.limit}"
+        return sentence, meaning("WITNESS_DIFFERS").fix
     shown = group.rows[:3]
     lifts = " ".join(f"--allow {row.id}:{g.name}" for row in shown for g in row.guards)
     more = len(group.rows) - len(shown)

@@ -168,6 +168,35 @@ REASONS: dict[str, Meaning] = {
         "A child agreement has another currency than its parent's invoice.",
         "Correct the currency in the PSA.",
     ),
+    "WITNESS_DIFFERS": Meaning(
+        "The PSA's own figure for this invoice is another one than the projection, and it was the "
+        "same in an earlier run.",
+        "Compare the invoice's lines in the PSA; lift the guard `witness` once you know why.",
+    ),
+    "WITNESS_UNMOVED": Meaning(
+        "The PSA's own figure for an invoice did not follow a write that was read back as done.",
+        "Look at the invoice in the PSA: it may count from another day, or later.",
+    ),
+    "PSA_RIGHTS_MISSING": Meaning(
+        "The PSA did not let these keys write.",
+        "Give the role of the writing keys the right that is named, and apply a new plan.",
+    ),
+    "PSA_LINE_GONE": Meaning(
+        "The PSA knows the line or its agreement no more, or does not show it to these keys.",
+        "Look for it in the PSA, and run drybill diff again.",
+    ),
+    "PSA_BUSY": Meaning(
+        "The PSA takes no more requests for now, and did nothing.",
+        "Wait a few minutes: drybill runs resume RUN --apply.",
+    ),
+    "PSA_CONFLICT": Meaning(
+        "The PSA holds something that contradicts this write.",
+        "Compare the line in the PSA with the plan, and run drybill diff again.",
+    ),
+    "PSA_RULE": Meaning(
+        "A rule of the PSA refuses this value; its own words say which.",
+        "Correct in the PSA or in the mapping what they name, and apply a new plan.",
+    ),
     "PAST_PERIODS_UNBILLED": Meaning(
         "Two or more invoices of this agreement are overdue.",
         "Issue them in the PSA, or name one with --period.",

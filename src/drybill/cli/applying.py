@@ -42,7 +42,7 @@ def apply_plan(
     from drybill.flow.memory import highest, moment, recent_writes
     from drybill.mapping.load import load
     from drybill.report.apply_result import render_end, render_outcome
-    from drybill.report.words import leaks
+    from drybill.report.words import clean, leaks
 
     plan, digest = found.plan, found.digest
     if not plan.writes:
@@ -72,7 +72,7 @@ def apply_plan(
         talk(render_outcome(outcome))
 
     try:
-        outcomes = execute(
+        outcomes, notices = execute(
             found, readers, mapping.psas, journal, run, lambda: ask(load(mapping.path)), tell
         )
     except KeyboardInterrupt:
@@ -81,6 +81,8 @@ def apply_plan(
         raise
     verified = {outcome.row for outcome in outcomes if outcome.verdict == "verified"}
     leak = leaks(row for row in plan.writes if row.id in verified)
+    for notice in notices:
+        talk(f"warning: {clean(notice)}")
     talk(render_end(run, outcomes, leak))
     return exit_for(outcomes)
 

@@ -60,12 +60,12 @@ def resume(
     from drybill.errors import InputError, Problem
     from drybill.flow.run import Request
     from drybill.journal import Journal
+    from drybill.journal.written import applied_plan
     from drybill.plan.content import decode
 
     with Journal.open(write=False) as journal:
         found = journal.run(run)
-        named = found.summary.get("applied") if found.summary else None
-        registered = journal.plan(str(named or found.facts.get("plan") or found.id))
+        registered = applied_plan(journal, found)
         plans = [digest for digest in (registered.digest, registered.parent) if digest]
         done, open_ = journal.verified(plans), journal.begun(plans)
     if registered.content is None:
@@ -87,6 +87,38 @@ def resume(
     request = Request(as_of=now)
     code = earlier(None, registered.digest, None, request, view, (left, []), True, now, None)
     raise typer.Exit(int(code))
+
+
+@app.command()
+def recheck(run: Annotated[str, typer.Argument(help="The run, or its beginning.")]) -> None:
+    """Read again what a run wrote, and say which lines still hold it. Nothing is written.
+
+    The exit code is 10 where a line is different by now.
+    """
+    from pathlib import Path
+
+    from drybill.apply.recheck import recheck as read_again
+    from drybill.cli.progress import shown
+    from drybill.cli.screen import put
+    from drybill.errors import Exit
+    from drybill.flow.fetch import open_sources
+    from drybill.journal import Journal
+    from drybill.journal.written import written_by
+    from drybill.mapping.load import load
+    from drybill.report.apply_result import render_outcome
+
+    with Journal.open(write=False) as journal:
+        found = journal.run(run)
+        written = written_by(journal, found)
+    mapping = load(Path(found.mapping))
+    readers, _ = open_sources(mapping, without=set(mapping.vendors))
+    with shown():
+        outcomes = read_again(written, readers)
+    for outcome in outcomes:
+        put(f"{render_outcome(outcome)}\n")
+    moved = sum(outcome.verdict != "verified" for outcome in outcomes)
+    put(f"run {found.id}: {len(outcomes) - moved} of {len(outcomes)} lines hold what it wrote\n")
+    raise typer.Exit(int(Exit.DIFFERENCES if moved else Exit.DONE))
 
 
 _KEPT = 35  # days within which a guard may look back

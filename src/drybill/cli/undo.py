@@ -30,13 +30,14 @@ def undo(
     from drybill.cli.progress import shown
     from drybill.cli.screen import open_journal, put
     from drybill.cli.view import Format, View
-    from drybill.errors import Exit, InputError, Problem
+    from drybill.errors import Exit
     from drybill.flow.fetch import fetch
     from drybill.flow.memory import identity, recent_writes
     from drybill.flow.run import Request
-    from drybill.flow.undo import Written, restoring
+    from drybill.flow.undo import restoring
+    from drybill.journal.written import written_by
     from drybill.mapping.load import load
-    from drybill.plan.content import decode, digest_of, encode
+    from drybill.plan.content import digest_of, encode
 
     lifts = words.allowances(allow or [], reason) if allow else ()
     words.only_run_guards(lifts)
@@ -44,12 +45,7 @@ def undo(
     journal, notices = open_journal(must_write=apply)
     with journal:
         undone = journal.run(run)
-        named = (undone.summary or {}).get("applied") or undone.facts.get("plan") or undone.id
-        registered = journal.plan(str(named))
-        done = journal.verified_in(undone.id)
-        if registered.content is None or not done:
-            summary = f"run {undone.id} wrote no line that the journal still holds"
-            raise InputError([Problem("nothing-to-undo", None, summary)])
+        written = written_by(journal, undone)
         path = Path(undone.mapping)
         mapping = load(path)
         with shown():
@@ -57,7 +53,7 @@ def undo(
         zone = mapping.policy.timezone
         found = restoring(
             undone.id,
-            [Written(r, done[r.id]) for r in decode(registered.content).writes if r.id in done],
+            written,
             fetched,
             mapping.digest,
             (now.astimezone(zone).date(), str(zone)),

@@ -90,6 +90,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     hold_creates(rows, {name for name in psa_notes if not psa_receipts[name].complete})
     for source, note in (*rename_notes(renamed), *other_names(names, policy)):
         source_notes[source] = "; ".join(filter(None, (source_notes.get(source), note)))
+    hear(laid_out, fetched)
     guard_rows(
         rows,
         policy.guards,
@@ -98,6 +99,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         renamed,
         _overdue(laid_out, found, clock.today, request.period),
         _other_currency(laid_out, fetched.agreements),
+        _contradicted(laid_out, past),
         request.allowances,
     )
     _note_margins(rows, policy.guards)
@@ -110,7 +112,6 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
             if request.selection.keeps(row, invoice.client_id, invoice.client)
         }
     switch(rows, policy.writes, selected)
-    hear(laid_out, fetched)
     for invoice in laid_out:
         settle(invoice)
     sums = totals(laid_out)
@@ -171,6 +172,7 @@ def hear(laid_out: Sequence[Invoice], fetched: Fetched) -> None:
         if witness.invoice_date == invoice.invoice_date:
             rounded = round_money(witness.amount, invoice.currency)
             invoice.witness = rounded if rounded == witness.amount else witness.amount
+            invoice.witness_holds = witness.holds
 
 
 def _records(fetched: Fetched) -> list[UsageRecord]:
@@ -298,6 +300,20 @@ def _other_currency(laid_out: Sequence[Invoice], agreements: Sequence[Agreement]
         if (currency := currencies[invoice.psa, invoice.agreement_id]) != invoice.currency
         for row in invoice.rows
     }
+
+
+def _contradicted(laid_out: Sequence[Invoice], past: Past) -> dict[str, tuple[str, str]]:
+    """Row -> (what the PSA itself says, what is projected), where a witness that the mapping lets
+    block has agreed in an earlier run and does not now."""
+    found: dict[str, tuple[str, str]] = {}
+    for invoice in laid_out:
+        if not invoice.witness_holds or (invoice.psa, invoice.agreement_id) not in past.agreed:
+            continue
+        settle(invoice)
+        if invoice.witness is not None and invoice.witness != invoice.before:
+            said = tuple(f"{m:f} {invoice.currency}" for m in (invoice.witness, invoice.before))
+            found |= {row.id: (said[0], said[1]) for row in invoice.rows}
+    return found
 
 
 def _note_margins(rows: Sequence[Row], limits: GuardLimits) -> None:

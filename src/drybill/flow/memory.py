@@ -62,6 +62,11 @@ def recall(
         highest=highest(journal, fetched.readers, as_of),
         absent_since=absent,
         recent=recent_writes(journal, fetched.readers, now),
+        agreed=frozenset(
+            (name, agreement)
+            for name, reader in fetched.readers.items()
+            for agreement in history.agreed(reader.instance, as_of)
+        ),
     )
 
 
@@ -119,6 +124,12 @@ def remember(journal: Journal, run: str, computed: Computed, fetched: Fetched) -
             quantities[line.contract.agreement.psa][line.row_id] = quantity
     for name, reader in fetched.readers.items():
         history.record_highest(run, reader.instance, quantities[name])
+        agreed = {
+            invoice.agreement_id
+            for invoice in computed.plan.invoices
+            if invoice.psa == name and invoice.witness is not None and invoice.witness_agrees
+        }
+        history.record_agreed(run, reader.instance, sorted(agreed))
     if not computed.quiet_lines:
         quiet = [row for rows in computed.quiet.values() for row in rows]
         journal.attach(run, _QUIET, msgspec.json.encode(quiet))

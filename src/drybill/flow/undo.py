@@ -21,17 +21,11 @@ from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row
 from drybill.flow.compute import hear, planners, summaries
 from drybill.flow.run import Fetched
+from drybill.journal.written import Written
 from drybill.plan.build import planned
 from drybill.plan.decisions import plan_writes
 from drybill.plan.guards import Allowance, RecentWrite, guard_run
 from drybill.plan.plan import PLAN_VERSION, Plan
-
-
-class Written(Struct, frozen=True):
-    """A row that a run wrote, and the line that it left."""
-
-    row: Row
-    line_id: str  # empty: the journal of that time did not keep it
 
 
 class Restoring(Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Any, Final
 from drybill.errors import DrybillError, InputError, LockedError, Place, Problem
 
 FILE_NAME: Final = "journal.db"
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x64727962  # "dryb": tells our file from another program's
 BUSY_SECONDS: Final = 10
 
@@ -61,6 +61,9 @@ CREATE TABLE absences (
     mapping TEXT NOT NULL, source TEXT NOT NULL, answered TEXT NOT NULL, as_of TEXT NOT NULL,
     content BLOB NOT NULL, PRIMARY KEY (mapping, source, answered)
 ) STRICT;
+CREATE TABLE agreed_witnesses (
+    psa TEXT NOT NULL, agreement TEXT NOT NULL, as_of TEXT NOT NULL, PRIMARY KEY (psa, agreement)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE highest_bases (
     id INTEGER PRIMARY KEY, psa TEXT NOT NULL, lines INTEGER NOT NULL, content BLOB NOT NULL
 ) STRICT;
@@ -69,6 +72,15 @@ CREATE TABLE highest_days (
     added BLOB NOT NULL, missing BLOB NOT NULL, PRIMARY KEY (psa, day)
 ) STRICT;
 """
+
+# What each older schema lacks, by its version.
+_LACKS: Final = {
+    1: """
+CREATE TABLE agreed_witnesses (
+    psa TEXT NOT NULL, agreement TEXT NOT NULL, as_of TEXT NOT NULL, PRIMARY KEY (psa, agreement)
+) STRICT, WITHOUT ROWID;
+"""
+}
 
 
 class JournalUnavailable(DrybillError):
@@ -108,6 +120,12 @@ class Database:
         self._in_transaction = False
         self.place = place
         self.clock = clock
+
+    @property
+    def version(self) -> int:
+        """Of the schema; 0 for an empty file."""
+        ((version,),) = self.rows("PRAGMA user_version")
+        return int(version)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         with self._own_errors():
@@ -239,7 +257,7 @@ def open_database(folder: Path, *, write: bool, clock: Callable[[], datetime]) -
 def open_memory(clock: Callable[[], datetime]) -> Database:
     """An empty journal that leaves nothing behind."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(_SCHEMA)
+    connection.executescript(f"{_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};")
     return Database(connection, Path(FILE_NAME), clock)
 
 
@@ -273,7 +291,10 @@ def _prepare(database: Database, *, write: bool) -> None:
             for statement in _statements(_SCHEMA):
                 database.write(statement)
             database.write(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for older in range(database.version or SCHEMA_VERSION, SCHEMA_VERSION):
+            for statement in _statements(_LACKS[older]):
+                database.write(statement)
+        database.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
     with suppress(LockedError):  # another run is making the same change; both modes are safe
         database.rows("PRAGMA journal_mode = WAL")
 
@@ -282,11 +303,11 @@ def _refuse_foreign(database: Database) -> None:
     if not database.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
         return
     ((owner,),) = database.rows("PRAGMA application_id")
-    ((version,),) = database.rows("PRAGMA user_version")
+    version = database.version
     if owner != APPLICATION_ID:
         raise database.damaged("this database belongs to another program")
-    if version != SCHEMA_VERSION:
-        summary = f"this journal has schema {version}, this drybill knows {SCHEMA_VERSION}"
+    if not 1 <= version <= SCHEMA_VERSION:
+        summary = f"this journal has schema {version}, this drybill knows up to {SCHEMA_VERSION}"
         fix = "use the drybill that wrote it, or a newer one"
         raise InputError([_problem("journal-version", database.place, summary, fix)])
 

@@ -1,6 +1,7 @@
-"""What later runs depend on: complete answers, trusted names, absences, highest quantities.
+"""What later runs depend on: complete answers, trusted names, absences, highest quantities, and
+whose own figures agreed.
 
-All of it but the highest quantities belongs to one mapping, and a reader sees only what runs with
+All of it but the last two belongs to one mapping, and a reader sees only what runs with
 an as-of not later than its own have left, so that a simulated future never reaches the present.
 """
 
@@ -161,6 +162,26 @@ class History:
         """Row -> quantity, known ones only, of one PSA (its instance)."""
         _, as_of = self._scope(run)
         self._highest.record(storable(psa), self._database.moment(as_of), quantities)
+
+    def agreed(self, psa: str, as_of: datetime) -> frozenset[str]:
+        """Agreements of a PSA (its instance) of which its own figure was the projected one, to the
+        cent, in some run."""
+        if self._database.version < 2:  # an older journal that cannot be written
+            return frozenset()
+        rows = self._database.rows(
+            "SELECT agreement FROM agreed_witnesses WHERE psa = ? AND as_of <= ?",
+            *(storable(psa), utc_text(as_of)),
+        )
+        return frozenset(agreement for (agreement,) in rows)
+
+    def record_agreed(self, run: str, psa: str, agreements: Iterable[str]) -> None:
+        """What `agreed` says from now on, and from this run's as-of."""
+        _, as_of = self._scope(run)
+        self._database.write_many(
+            "INSERT INTO agreed_witnesses VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET as_of = min(as_of, excluded.as_of)",
+            ((storable(psa), storable(agreement), as_of) for agreement in agreements),
+        )
 
     def _scope(self, run: str) -> tuple[str, str]:
         rows = self._database.rows("SELECT mapping, as_of FROM runs WHERE id = ?", run)

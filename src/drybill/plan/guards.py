@@ -35,6 +35,7 @@ _CODES = {
     "rename": "GUARD_RENAME",
     "past_periods": "PAST_PERIODS_UNBILLED",
     "currency": "CURRENCY_MISMATCH",
+    "witness": "WITNESS_DIFFERS",
 }
 
 ROW_GUARDS = frozenset(_CODES)
@@ -97,13 +98,15 @@ def guard_rows(
     renamed: Sequence[Renamed],
     overdue: Mapping[str, tuple[date, ...]],
     root_currency: Mapping[str, str],
+    contradicted: Mapping[str, tuple[str, str]],
     allowances: Sequence[Allowance],
 ) -> None:
     """Turns every difference that a guard stops into a blocked row, with all verdicts on it.
 
     `highest` is the journal's highest quantity per row of the last 35 days: a fall is measured
     from the larger of that and the PSA's value. `overdue` names rows on invoices with two or more
-    past periods, `root_currency` rows of an agreement that has another currency than its root.
+    past periods, `root_currency` rows of an agreement that has another currency than its root,
+    `contradicted` rows of an invoice of which the PSA itself says another amount.
     """
     names: dict[tuple[str, str, str], Renamed] = {(r.source, r.kind, r.id): r for r in renamed}
     for row in rows:
@@ -114,6 +117,7 @@ def guard_rows(
             *_renames(row, names),
             *_overdue(row, overdue),
             *_currency(row, root_currency),
+            *_witness(row, contradicted),
         ]
         if not found:
             continue
@@ -211,6 +215,12 @@ def _currency(row: Row, root_currency: Mapping[str, str]) -> Iterable[Verdict]:
         yield _row_verdict(row, "currency", row.currency, currency)
 
 
+def _witness(row: Row, contradicted: Mapping[str, tuple[str, str]]) -> Iterable[Verdict]:
+    said = contradicted.get(row.id)
+    if said is not None:
+        yield _row_verdict(row, "witness", f"the PSA says {said[0]}", f"projected {said[1]}")
+
+
 def _row_verdict(row: Row, name: str, value: str, limit: str) -> Verdict:
     return Verdict("row", name, value, limit, "this row", f"--allow {row.id}:{name} --reason TEXT")
 
@@ -218,6 +228,8 @@ def _row_verdict(row: Row, name: str, value: str, limit: str) -> Verdict:
 def _detail(verdict: Verdict) -> str:
     if verdict.name in ("to_zero", "past_periods"):
         return verdict.value
+    if verdict.name == "witness":
+        return f"{verdict.value}, {verdict.limit}"
     return f"{verdict.value}, limit {verdict.limit}"
 
 

@@ -63,6 +63,7 @@ class Answer(Struct, frozen=True):
     verdict: Literal["accepted", "rejected", "unknown"]
     detail: str = ""
     made: str = ""  # id of the line that the PSA says it made
+    code: str = ""  # reason code of a rejection
 
 
 class PsaWriter(Protocol):
@@ -124,6 +125,11 @@ class PsaReader(Protocol):
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """The same for some agreements, never from a cache: what apply compares with."""
+        ...
+
+    async def read_witnesses(self) -> tuple[Witness, ...]:
+        """What the PSA says of its next invoices now, never from a cache; none where it says
+        nothing."""
         ...
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from drybill import plugins
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
 from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
@@ -107,15 +108,16 @@ class ConnectWiseReader(Struct, frozen=True):
         agreements, cycles = await self._with_cycles(active)
         wanted = reachable(agreements, self.scope.companies)
         reading = await self._reading(wanted, cycles, len(agreements) - len(wanted))
+        return replace(reading, witnesses=await self.read_witnesses())
+
+    async def read_witnesses(self) -> tuple[Witness, ...]:
+        """The recap of all agreements."""
         if self.settings.witness == "off":
-            return reading
-        if self.settings.witness == "block":
-            said = (*reading.receipt.problems, 'witness = "block" is not built yet: it warns')
-            reading = replace(reading, receipt=replace(reading.receipt, problems=said))
+            return ()
         recaps = await self.api.rows(
             "/finance/agreementrecap/", wire.Recap, id_of=_id, what="pages of the recap"
         )
-        return replace(reading, witnesses=witnesses(recaps))
+        return witnesses(recaps, holds=self.settings.witness == "block")
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """Some agreements, whatever their state is by now, each with its additions."""

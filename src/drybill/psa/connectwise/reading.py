@@ -240,13 +240,14 @@ def _product(product: wire.Reference, products: frozenset[str], found: Found) ->
     return name or number
 
 
-def witnesses(recaps: Iterable[wire.Recap]) -> tuple[Witness, ...]:
+def witnesses(recaps: Iterable[wire.Recap], *, holds: bool) -> tuple[Witness, ...]:
     return tuple(
         Witness(
             str(each.id),
             each.nextInvoiceAmount,
             day(each.nextInvoiceDate),
             each.unbilledPeriods,
+            holds,
         )
         for each in sorted(recaps, key=lambda recap: recap.id)
     )

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec import field as new_field
 
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
+from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
 from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
@@ -79,6 +80,10 @@ class FilesReader(Struct, frozen=True):
             problems=tuple(tables.notices),
         )
         return Reading(tuple(agreements), tuple(segments), receipt)
+
+    async def read_witnesses(self) -> tuple[Witness, ...]:
+        """Tables say nothing of invoices."""
+        return ()
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         """One step per change: new cells in a line, or a new line."""
