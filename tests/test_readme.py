@@ -28,7 +28,7 @@ EXITS = {
     Exit.UNREACHABLE: "a source that could not be asked; the rest was computed",
     Exit.UNKNOWN_OUTCOME: "an outcome is unknown: a person must look",
     Exit.LOCKED: "another run holds the lock",
-    Exit.DIFFERENCES: "only with `--exit-code`: differences",
+    Exit.DIFFERENCES: "only with `--exit-code`, and of `runs recheck`: differences",
     Exit.NEEDS_DECISION: "only with `--exit-code`: rows that need a decision",
     Exit.INTERRUPTED: "interrupted",
 }
