@@ -199,3 +199,10 @@ def test_ctrl_c_in_the_first_moment_is_no_traceback(tmp_path: Path) -> None:
         check=False,
     )
     assert (said.returncode, said.stdout, said.stderr) == (130, "", "interrupted\n")
+
+
+def test_the_adapters_and_what_they_can(
+    golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    golden(HERE / "golden/psa.txt", drybill("psa").out)

@@ -230,8 +230,8 @@ def test_money_limits_of_clients_and_runs(tmp_path: Path) -> None:
     assert names(many(tmp_path, [(10, 14)], guards)) == ["client.money", "run.money"]
 
 
-def write_of(difference: int, client: str = "250") -> RecentWrite:
-    return RecentWrite("row", client, "USD", Decimal(difference))
+def write_of(difference: int, client: str = "250", psa: str = "main") -> RecentWrite:
+    return RecentWrite(psa, "row", client, "USD", Decimal(difference))
 
 
 def test_the_writes_of_the_last_day_count_so_that_slices_evade_nothing(tmp_path: Path) -> None:
@@ -240,6 +240,14 @@ def test_the_writes_of_the_last_day_count_so_that_slices_evade_nothing(tmp_path:
     assert names(many(tmp_path, three, recent=[write_of(-5)])) == ["client.percent_of_invoice"]
     assert names(many(tmp_path, three, recent=[write_of(5, "251")])) == []
     assert names(many(tmp_path, three, recent=[write_of(0, "251")] * 23)) == ["run.rows"]
+
+
+def test_each_psa_is_measured_by_itself(tmp_path: Path) -> None:
+    """Client 250 of another PSA is another client, and its writes are no writes here."""
+    three = [(10, 11)] * 3
+    assert names(many(tmp_path, three, recent=[write_of(-5, psa="acquired")])) == []
+    elsewhere = [write_of(0, "251", "acquired")] * 23
+    assert names(many(tmp_path, three, recent=elsewhere)) == []
 
 
 def test_only_what_would_be_written_is_measured(tmp_path: Path) -> None:

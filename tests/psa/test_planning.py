@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from drybill.billing.agreement import Agreement, Ownership, Segment
 from drybill.billing.change import Change, ChangeField, Refusal
+from drybill.billing.proposal import observed
 from drybill.psa.files import adapter
 from drybill.psa.planning import plan_write
 
@@ -19,6 +21,8 @@ SETTINGS = {"kind": "files", "agreements": "agreements.csv", "lines": "lines.csv
 @pytest.mark.parametrize(
     ("field", "quantity", "code"),
     [
+        ("increase", "2", "BELOW_MINIMUM"),
+        ("increase", "3", ""),
         ("increase", "12", ""),
         ("increase", "12.50", "FRACTION_NOT_SUPPORTED"),
         ("increase", "12.00", ""),
@@ -34,7 +38,30 @@ def test_what_is_not_declared_is_refused(field: ChangeField, quantity: str, code
         writable=frozenset({"increase", "end"}),
         fractions=False,
         zero=False,
+        minimum=Decimal(3),
     )
     change = Change(field, "A", "SEAT", "L", Decimal(quantity), date(2026, 12, 1))
+    answer = plan_write(replace(reader, capabilities=able), change)
+    assert (answer.code if isinstance(answer, Refusal) else "") == code
+
+
+@pytest.mark.parametrize(
+    ("visible", "owner", "code"),
+    [
+        (True, Ownership.MANUAL, ""),
+        (True, Ownership.CALCULATED, "OWNERSHIP_CALCULATED"),
+        (True, Ownership.UNKNOWN, "OWNERSHIP_UNKNOWN"),
+        (False, Ownership.UNKNOWN, ""),
+    ],
+)
+def test_only_what_a_person_sets_is_written(visible: bool, owner: Ownership, code: str) -> None:
+    """Where the PSA shows it: where it never does, the mapping's word counts."""
+    reader = adapter.open("main", SETTINGS, Path())
+    able = replace(reader.capabilities, ownership=visible)
+    agreement = Agreement("main", "A", "250", "USD", date(2026, 12, 1))
+    line = Segment("L", "A", "SEAT", Decimal(10), Decimal(4), ownership=owner)
+    seen = observed(line, agreement.terms, ("L",))
+    day = date(2026, 12, 1)
+    change = Change("increase", "A", "SEAT", "L", Decimal(12), day, observed=seen)
     answer = plan_write(replace(reader, capabilities=able), change)
     assert (answer.code if isinstance(answer, Refusal) else "") == code

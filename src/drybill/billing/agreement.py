@@ -47,6 +47,14 @@ class Billing(StrEnum):
     DO_NOT_BILL = "do_not_bill"
 
 
+class Ownership(StrEnum):
+    """Who sets the quantity of a line, where the PSA says it."""
+
+    MANUAL = "manual"  # a person
+    CALCULATED = "calculated"  # a counter, a licence count, an integration
+    UNKNOWN = "unknown"
+
+
 class Terms(Struct, frozen=True):
     """What of an agreement decides on whose invoice its lines stand, and for which days."""
 
@@ -143,6 +151,7 @@ class Segment(Struct, frozen=True):
     effective: date | None = None  # first day billed; None: since ever
     cancelled: date | None = None  # first day no longer billed; None: open
     updated_at: str = ""  # last change as the PSA says it; only ever compared for equality
+    ownership: Ownership = Ownership.UNKNOWN
 
 
 class Line(Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from drybill.billing.agreement import Terms
+from drybill.billing.agreement import Ownership, Terms
 from drybill.billing.quantity import Quantity
 
 # "reopen" takes an end back: only an undo asks for it, and no switch names it
@@ -49,6 +49,7 @@ class Observed(Struct, frozen=True):
     agreement: Terms  # a line of somebody else, or on another invoice, is another line
     beside: tuple[str, ...] = ()  # ids of all lines that bill the product there, this one too
     line_id: str = ""  # the one that is written; empty for a line to create
+    ownership: Ownership = Ownership.UNKNOWN
 
 
 class WriteStep(Struct, frozen=True):

@@ -234,4 +234,5 @@ def observed(segment: Segment, terms: Terms, beside: tuple[str, ...]) -> Observe
         terms,
         beside,
         segment.line_id,
+        segment.ownership,
     )

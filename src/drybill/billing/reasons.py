@@ -221,6 +221,17 @@ REASONS: dict[str, Meaning] = {
         "No line that was read tells the PSA's numeric id of the product.",
         "Give the numeric id in the product's `ids`.",
     ),
+    "OWNERSHIP_CALCULATED": Meaning(
+        "The PSA sets this line's quantity itself, from a counter or an integration.",
+        "Change what it counts, or take the product out of the mapping.",
+    ),
+    "OWNERSHIP_UNKNOWN": Meaning(
+        "The PSA does not say who sets this line's quantity.",
+        "Look at the line in the PSA, and change it by hand if a person does.",
+    ),
+    "BELOW_MINIMUM": Meaning(
+        "The PSA takes no quantity as small as this.", "Bill the smallest, or end the line."
+    ),
     "DATED_NOT_SUPPORTED": Meaning(
         "The mapping asks for a dated change, and this PSA cannot make one here.",
         'Set `change = "in_place"`, or make it by hand.',

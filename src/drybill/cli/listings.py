@@ -23,8 +23,9 @@ def vendors() -> None:
 
 
 def psa() -> None:
-    """List the PSA adapters. Of the built-in one only CSV and TSV files can be written."""
-    from drybill.cli.screen import put
-    from drybill.psa.registry import adapters
+    """List the PSA adapters and what each can do. Of files only CSV and TSV can be written."""
+    from drybill.cli.screen import put, width
+    from drybill.psa.registry import capabilities
+    from drybill.report.adapters import render_adapters
 
-    put("".join(f'kind = "{kind}"\n' for kind in adapters()))
+    put(render_adapters(capabilities(), width()))

@@ -89,8 +89,8 @@ def recent_writes(
     has its own lines in it already.
     """
     return [
-        RecentWrite(write.row, write.client, write.currency, write.difference or Decimal(0))
-        for reader in readers.values()
+        RecentWrite(name, write.row, write.client, write.currency, write.difference or Decimal(0))
+        for name, reader in readers.items()
         for write in journal.recent_writes(reader.instance, now)
         if write.plan != plan
     ]

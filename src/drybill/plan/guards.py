@@ -70,6 +70,7 @@ class Allowance(Struct, frozen=True):
 class RecentWrite(Struct, frozen=True):
     """A write of the last 24 hours on the same PSA, from the journal."""
 
+    psa: str
     row: str
     client_id: str
     currency: str
@@ -249,14 +250,20 @@ def guard_run(
     """Client and run guards over what would be written, the writes of the last 24 hours included.
 
     Measured are the rows that would really be written: a switched-off difference stops nobody.
+    Each PSA is measured by itself: a large one must not make room for a small one.
     """
     found: list[Verdict] = []
     by_client: dict[tuple[str, str], list[PlannedInvoice]] = {}
+    by_psa: dict[str, list[PlannedInvoice]] = {}
     for invoice in invoices:
         by_client.setdefault((invoice.psa, invoice.client_id), []).append(invoice)
-    for (_, client_id), members in sorted(by_client.items()):
-        found += _client(client_id, members, limits, recent)
-    found += _run(invoices, limits, recent)
+        by_psa.setdefault(invoice.psa, []).append(invoice)
+    for (psa, client_id), members in sorted(by_client.items()):
+        own = [write for write in recent if (write.psa, write.client_id) == (psa, client_id)]
+        found += _client(client_id, members, limits, own)
+    for psa, members in sorted(by_psa.items()):
+        where = f"--apply to {psa}" if len(by_psa) > 1 else "--apply"
+        found += _run(members, limits, [write for write in recent if write.psa == psa], where)
     return [_lifted(verdict, allowances) for verdict in found]
 
 
@@ -266,8 +273,7 @@ def _client(
     limits: GuardLimits,
     recent: Sequence[RecentWrite],
 ) -> Iterable[Verdict]:
-    own = [write for write in recent if write.client_id == client_id]
-    moved, changed = _moved(members, own)
+    moved, changed = _moved(members, recent)
     if not any(row.would_write for invoice in members for row in invoice.rows):
         return
     stops = f"--apply, for client {client_id}"
@@ -294,7 +300,10 @@ def _client(
 
 
 def _run(
-    invoices: Sequence[PlannedInvoice], limits: GuardLimits, recent: Sequence[RecentWrite]
+    invoices: Sequence[PlannedInvoice],
+    limits: GuardLimits,
+    recent: Sequence[RecentWrite],
+    stops: str,
 ) -> Iterable[Verdict]:
     moved, changed = _moved(invoices, recent)
     if not any(row.would_write for invoice in invoices for row in invoice.rows):
@@ -305,7 +314,7 @@ def _run(
         value = f"{changed} rows" + (
             f", {len(recent)} of them in the last 24 hours" if recent else ""
         )
-        yield _verdict("run", "rows", value, f"{allowed:f}", "--apply", "")
+        yield _verdict("run", "rows", value, f"{allowed:f}", stops, "")
     for currency, amount in sorted(moved.items()):
         before = _before(invoices, currency)
         percent = limits.run_percent_of_invoices
@@ -319,13 +328,13 @@ def _run(
                 "percent_of_invoices",
                 _of(amount, before),
                 f"{percent:f} %",
-                "--apply",
+                stops,
                 currency,
             )
         limit = limits.run_money.get(currency)
         if limit is not None and amount > limit:
             value, shown = f"{amount:f} {currency}", f"{limit:f} {currency}"
-            yield _verdict("run", "money", value, shown, "--apply", currency)
+            yield _verdict("run", "money", value, shown, stops, currency)
 
 
 def _allowed_rows(limits: GuardLimits, everything: int) -> Decimal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drybill.billing.agreement import Ownership
 from drybill.billing.change import Change, Refusal, WriteStep
 from drybill.psa.port import PsaReader
 
@@ -13,9 +14,16 @@ def plan_write(reader: PsaReader, change: Change) -> tuple[WriteStep, ...] | Ref
         return Refusal("CHANGE_NOT_SUPPORTED", change.field)
     if change.dated and not able.dated_changes:
         return Refusal("DATED_NOT_SUPPORTED", "")
+    if able.ownership and change.observed is not None and change.field != "create":
+        if change.observed.ownership is Ownership.CALCULATED:
+            return Refusal("OWNERSHIP_CALCULATED", "")
+        if change.observed.ownership is Ownership.UNKNOWN:
+            return Refusal("OWNERSHIP_UNKNOWN", "")
     if change.field not in ("end", "reopen"):  # which name a day, no quantity
         if not able.fractions and quantity != quantity.to_integral_value():
             return Refusal("FRACTION_NOT_SUPPORTED", f"{quantity:f}")
         if not able.zero and quantity == 0:
             return Refusal("ZERO_NOT_SUPPORTED", "")
+        if 0 < quantity < able.minimum:
+            return Refusal("BELOW_MINIMUM", f"{quantity:f}, the least is {able.minimum:f}")
     return reader.plan_write(change)

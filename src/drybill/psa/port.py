@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
@@ -22,10 +23,19 @@ class Capabilities(Struct, frozen=True):
 
     writable: frozenset[ChangeField] = frozenset()
     read_only_because: str = ""  # one sentence, where `writable` is empty
+    # How a change is made: one call with the new number, one with the difference, or several calls
+    # that only together make one change.
+    write_form: Literal["absolute", "delta", "stepwise"] = "absolute"
     fractions: bool = False
     zero: bool = False
+    minimum: Decimal = Decimal(0)  # smallest quantity of a line that is not 0
     dated_changes: bool = False
+    preview: Literal["none", "amount", "lines"] = "none"  # what it says itself of next invoices
     rounding: Rounding = Rounding()
+    # By what somebody else's edit between plan and write is seen, beside the values themselves.
+    concurrency: Literal["none", "stamp", "content"] = "none"
+    # Whether a line says who sets its quantity. Where it does, only a person's is written.
+    ownership: bool = False
     not_projected: tuple[str, ...] = ()  # what its invoices may hold that drybill cannot know
 
 
@@ -139,6 +149,11 @@ class PsaReader(Protocol):
 
 class PsaAdapter(Protocol):
     """What an entry point of the group `drybill.psa` names."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The most that a reader of it may be able to do."""
+        ...
 
     def open(
         self, name: str, settings: Mapping[str, object], base: Path, scope: Scope

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from drybill import plugins
-from drybill.psa.port import PsaAdapter, PsaReader, Scope
+from drybill.errors import InputError
+from drybill.psa.port import Capabilities, PsaAdapter, PsaReader, Scope
 
 GROUP = "drybill.psa"
 
@@ -15,6 +16,17 @@ GROUP = "drybill.psa"
 def adapters() -> tuple[str, ...]:
     """The kinds that `[psa.NAME]` may have, sorted."""
     return plugins.kinds(GROUP)
+
+
+def capabilities() -> dict[str, Capabilities | str]:
+    """Kind -> the most that its readers can do, or why it cannot be loaded, by kind."""
+    found: dict[str, Capabilities | str] = {}
+    for kind in adapters():
+        try:
+            found[kind] = adapter_of(kind, {"kind": kind}).capabilities
+        except InputError as error:
+            found[kind] = error.problems[0].summary
+    return found
 
 
 def adapter_of(name: str, settings: Mapping[str, object]) -> PsaAdapter:

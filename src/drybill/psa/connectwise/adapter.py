@@ -43,6 +43,8 @@ _CAPABILITIES = Capabilities(
     fractions=True,
     zero=True,
     dated_changes=True,
+    preview="amount",
+    concurrency="stamp",
     rounding=ROUNDING,
     not_projected=("tax", "time", "expenses", "one-off products", "agreement adjustments"),
 )
@@ -279,6 +281,8 @@ class ConnectWiseReader(Struct, frozen=True):
 
 class ConnectWiseAdapter:
     """Opens `[psa.NAME]` with `kind = "connectwise"`."""
+
+    capabilities = _CAPABILITIES
 
     def open(
         self, name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()

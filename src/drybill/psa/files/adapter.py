@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 from msgspec import field as new_field
+from msgspec.structs import replace
 
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
 from drybill.billing.invoice import Witness
@@ -22,7 +23,13 @@ from drybill.tabular import Problems, nearest
 _SETTINGS = ("kind", "agreements", "lines", "currency", "witness")
 _WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease", "create", "end", "reopen"))
 _DAY_OF = {"create": "effective_date", "end": "cancelled_date", "reopen": "cancelled_date"}
-_NOT_PROJECTED = ("tax", "time", "expenses", "one-off products")
+_CAPABILITIES = Capabilities(
+    _WRITABLE,
+    fractions=True,
+    zero=True,
+    concurrency="content",
+    not_projected=("tax", "time", "expenses", "one-off products"),
+)
 
 
 class FilesReader(Struct, frozen=True):
@@ -136,6 +143,8 @@ def _called(values: tuple[tuple[str, str], ...]) -> str:
 class FilesAdapter:
     """Opens `[psa.NAME]` with `kind = "files"`."""
 
+    capabilities = _CAPABILITIES
+
     def open(
         self, name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()
     ) -> FilesReader:
@@ -187,13 +196,10 @@ class FilesAdapter:
 
 
 def _capabilities(lines: str) -> Capabilities:
-    suffix = Path(lines).suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        return Capabilities(_WRITABLE, fractions=True, zero=True, not_projected=_NOT_PROJECTED)
+    if Path(lines).suffix.lower() in (".csv", ".tsv"):
+        return _CAPABILITIES
     why = f"only .csv and .tsv files can be changed in place, and the lines are in `{lines}`"
-    return Capabilities(
-        read_only_because=why, fractions=True, zero=True, not_projected=_NOT_PROJECTED
-    )
+    return replace(_CAPABILITIES, writable=frozenset(), read_only_because=why)
 
 
 def _check_currency(currency: str, where: Place, problems: Problems) -> None:
