@@ -15,7 +15,11 @@ _FORMS = {
     "delta": "one call with the difference",
     "stepwise": "several calls that together make one change",
 }
-_SEEN_BY = {"none": "", "stamp": ", and a stamp of its last change", "content": ", and the whole file"}
+_SEEN_BY = {
+    "none": "",
+    "stamp": ", and a stamp of its last change",
+    "content": ", and the whole file",
+}
 _FIGURES = {
     "none": "says nothing of its next invoices",
     "amount": "says an amount for its next invoices",

@@ -1,0 +1,1 @@
+"""Conformance kits: what an adapter must hold, as pytest tests for its own suite."""
