@@ -26,7 +26,8 @@ READS = ("GET",)
 
 class ConnectWiseBench:
     adapter: PsaAdapter = adapter
-    company, agreement, line, product, other_product = "250", "1040", "3400", "M365-BP", "BACKUP"
+    # A product that is on no line yet is known by its number alone.
+    company, agreement, line, product, other_product = "250", "1040", "3400", "M365-BP", "1352"
     unknown_line = "3401"
 
     def __init__(self, folder: Path, store: Store, url: str) -> None:
