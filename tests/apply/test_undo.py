@@ -129,3 +129,17 @@ def test_an_invoice_that_was_issued_since_is_named(desk: Desk) -> None:
     agreements.write_text(text, "utf-8")
     said = " ".join(drybill("undo", run).out.split())
     assert "agreement A: the invoice for the period from 2026-12-01 has been issued since" in said
+
+
+def test_a_line_that_the_mapping_names_is_restored(tmp_path: Path) -> None:
+    """Its name is part of the row's identity, for an undo, too."""
+    files = {**FILES, "lines": f"{LINES}L9,A,SEAT,Branch,2,4.00,,,\n"}
+    named = '[[lines]]\nclient = 250\nproduct = "SEAT"\nline = "L9"\nname = "branch"\n[guards]'
+    desk = Desk(tmp_path, OPEN.replace("[guards]", named), **files)
+    before = desk.lines
+    assert desk.apply(desk.plan("--client", "250", "--product", "SEAT")).code == Exit.DONE
+    assert "L9,A,SEAT,Branch,3,4.00" in desk.lines
+    said = drybill("undo", last_run(), "--apply")
+    assert said.code == Exit.DONE, said.err
+    assert desk.lines == before
+    assert "Confirmed by the name of the run." in " ".join(said.out.split())

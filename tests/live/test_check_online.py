@@ -33,3 +33,11 @@ def test_keys_that_are_wrong_are_said_in_the_psas_words(site: Site) -> None:
     said = drybill("check", site.mapping, "--online")
     assert said.code == Exit.UNREACHABLE
     assert "answered 401: Unauthorized" in said.err
+
+
+def test_a_server_that_was_not_asked_lacks_nothing(site: Site) -> None:
+    said = drybill("check", site.mapping)
+    for claim in ("is on no line", "has no agreement", "does not list"):
+        assert claim not in said.out + said.err
+    site.change("[products.EDR]", "[products.EDX]")
+    assert "product `EDX` is on no line" in drybill("check", site.mapping, "--online").err

@@ -8,8 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from site_of_work import Site
 
+from command import drybill
 from drybill.billing.agreement import Billing, Cycle, Status, Timing
+from drybill.billing.matching import contracts
+from drybill.errors import Exit
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.reading import (
     Found,
@@ -86,7 +90,9 @@ def test_what_cannot_be_projected_is_named_and_never_guessed(
     more: dict[str, Any], why: str
 ) -> None:
     found = read({**agreement(7, 250, "W"), **more})
-    assert found.agreements == []
+    (unprojected,) = found.agreements
+    assert unprojected.unprojected
+    assert contracts(found.agreements, []) == {}
     (notice,) = found.notices
     assert why in notice
 
@@ -200,3 +206,68 @@ def test_one_name_for_two_products_is_no_name() -> None:
 )
 def test_a_date_is_the_day_that_is_written(text: str | None, expected: date | None) -> None:
     assert day(text) == expected
+
+
+def test_a_whole_period_is_rounded_once_after_the_quantity(site: Site) -> None:
+    """Only the price of a part of a period is rounded by itself: small prices are money, too."""
+    for id, quantity, price, included in (
+        (3400, 1000, 0.0149, 0), (3401, 5000, 0.0049, 0), (3402, 30, 5.1255, 10),
+    ):  # fmt: skip
+        site.store.put("addition", {**site.addition(id), "quantity": quantity, "unitPrice": price,
+                                    "lessIncluded": included}, "1040")  # fmt: skip
+    rows = site.rows()
+    assert [rows[id]["amount_before"] for id in ("3400", "3401", "3402")] == [
+        "14.90", "24.50", "102.51",
+    ]  # fmt: skip
+    (invoice,) = [i for i in site.diff()["invoices"] if i["agreement_id"] == "1040"]
+    assert invoice["witness"] == {"amount": "141.91", "agrees": True}
+
+
+def test_a_negative_quantity_has_an_amount_that_nobody_knows(site: Site) -> None:
+    site.store.put("addition", {**site.addition(3402), "quantity": -2}, "1040")
+    (invoice,) = [i for i in site.diff()["invoices"] if i["agreement_id"] == "1040"]
+    assert invoice["unknown_lines"] == 1
+    assert site.rows()["3402"]["amount_before"] is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"billingCycle": {"id": 9, "name": "BiMonthly"}},
+        {"billOneTimeFlag": True},
+        {"nextInvoiceDate": None},
+        {"nextInvoiceDate": "2026-12-01T00:00:00Z", "currency": {"currencyCode": "???"}},
+    ],
+)
+def test_a_line_on_an_agreement_that_is_not_projected_is_never_doubled(
+    site: Site, odd: dict[str, Any]
+) -> None:
+    other = {**agreement(1050, 252, "Fabrikam", type={"id": 9, "name": "Other"}), **odd}
+    site.store.put("agreement", other)
+    site.store.put("addition", {**line(3600, 1351, 8, "5.00"), "agreementId": 1050}, "1050")
+    row = site.rows()["1042 EDR"]
+    assert (row["bucket"], row["reasons"][0]) == ("blocked", "BILLED_UNPROJECTED")
+    assert row["wanted"] == {"quantity": "8", "difference": "40.00"}
+    said = " ".join(drybill("diff", site.mapping).out.split())
+    assert "line 3600 on agreement 1050" in said
+    site.store.put("addition", {**line(3600, 1351, 8, "5.00"), "agreementId": 1050,
+                                "cancelledDate": "2026-12-01T00:00:00Z"}, "1050")  # fmt: skip
+    assert site.rows()["1042 EDR"]["bucket"] == "create"
+
+
+def test_a_line_made_there_since_the_plan_is_not_doubled(site: Site) -> None:
+    plan = site.plan("--client", "252")
+    other = agreement(1050, 252, "Fabrikam", billingCycle={"id": 9, "name": "BiMonthly"})
+    site.store.put("agreement", other)
+    site.store.put("addition", {**line(3600, 1351, 8, "5.00"), "agreementId": 1050}, "1050")
+    said = site.apply(plan)
+    assert said.code == Exit.REFUSED
+    assert "line 3600 bills this product already on agreement 1050" in said.err
+
+
+def test_a_payer_has_a_name(site: Site) -> None:
+    one = site.store.get("agreement", "1042")
+    assert one is not None
+    site.store.put("agreement", {**one, "billToCompany": {"id": 900, "name": "Eta Payer"}})
+    assert "Eta Payer" in {i["client"] for i in site.diff()["invoices"]}
+    assert site.diff("--client", "Eta Payer")["invoices"]

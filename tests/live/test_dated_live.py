@@ -120,3 +120,29 @@ def test_an_undo_restores_the_number_on_the_new_line(dated: Site) -> None:
     assert made["quantity"] == 25
     (row,) = [r for r in dated.rows(*ONE_LINE).values() if r["product"] == "M365-BP"]
     assert row["amount_before"] == before
+
+
+def test_a_named_line_keeps_its_name_when_it_was_replaced(dated: Site) -> None:
+    """Also in the period after, where the old one does not bill any more."""
+    second = {**dated.addition(3400), "id": 3500, "quantity": 5, "cancelledDate": None}
+    dated.store.put("addition", second, "1040")
+    dated.change(
+        "[writes]",
+        '[[lines]]\nclient = 250\nproduct = "M365-BP"\nline = 3500\nname = "branch"\n\n[writes]',
+    )
+    usage = dated.store.get("pax8-subscription", "5ab00000-0000-4000-8000-000000000000")
+    assert usage is not None
+    dated.store.put("pax8-subscription", {**usage, "quantity": 33})
+    before = dated.rows(*ONE_LINE)["3500"]
+    assert (before["bucket"], before["quantity_after"]) == ("change", "8")
+    said = dated.apply(dated.plan(*ONE_LINE))
+    assert said.code == Exit.DONE, said.err
+    agreement = dated.store.get("agreement", "1040")
+    assert agreement is not None
+    dated.store.put("agreement", {**agreement, "nextInvoiceDate": "2027-01-01T00:00:00Z"})
+    dated.store.put("pax8-subscription", {**usage, "quantity": 34})
+    (made,) = [each for each in new_lines(dated) if each["id"] != 3500]
+    after = dated.rows(*ONE_LINE, "--horizon", "60")[str(made["id"])]
+    assert (after["row"], after["bucket"], after["quantity_after"]) == (
+        before["row"], "change", "9",
+    )  # fmt: skip

@@ -235,6 +235,7 @@ def test_no_invoice_at_all_is_said(site: Site) -> None:
     usage = read(site, measure="invoice")
     assert usage.records == []
     assert "no invoice with seats since 2026-09-24" in usage.receipt.problems
+    assert not usage.receipt.complete  # nobody said 0
 
 
 def test_a_draft_is_provisional_and_its_last_day_is_included(site: Site) -> None:
@@ -270,6 +271,41 @@ def test_a_later_day_replaces_an_earlier_one_and_is_never_added(site: Site) -> N
 
 
 @pytest.mark.usefixtures("november")
+def test_a_month_without_a_recent_total_is_unknown(site: Site) -> None:
+    """The last one stands beyond the days that are asked for: it may be larger by now."""
+    metered(site, 1, ("2026-11-10", 60))
+    metered(site, 2, ("2026-11-23", 14))
+    records = read(site, measure="usage").records
+    assert [record.quantity for record in records] == [None, 14]
+
+
+def test_on_the_first_days_of_a_month_the_last_one_is_read_too(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from drybill.transport import client
+
+    december = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    monkeypatch.setattr(client, "parsedate_to_datetime", lambda _: december)
+    metered(site, 1, ("2026-11-29", 50), ("2026-11-30", 60))
+    months = {r.period_start: r.quantity for r in read(site, measure="usage").records}
+    assert months == {date(2026, 11, 1): 60, date(2026, 12, 1): None}
+
+
+def metered(site: Site, number: int, *days: tuple[str, int]) -> None:
+    """A metered subscription of client 250 with its totals by day."""
+    found = subscription(number, 250, "EDR", 30)
+    summary = {"id": pax8_company(50 + number), "companyId": pax8_company(250),
+               "subscriptionId": found["id"], "productId": found["productId"]}  # fmt: skip
+    site.store.put_all("pax8-summary", [(found["id"], summary)])
+    lines = [
+        {"id": f"{number}-{day}", "usageDate": day, "productId": found["productId"],
+         "quantity": units}
+        for day, units in days
+    ]  # fmt: skip
+    site.store.put_all("pax8-line", [(summary["id"], each) for each in lines])
+
+
+@pytest.mark.usefixtures("november")
 def test_days_that_were_not_asked_for_are_not_added(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +327,14 @@ def test_days_that_were_not_asked_for_are_not_added(
     with serving(site.store) as url:
         records = read(site, measure="usage", url=url).records
     assert [record.quantity for record in records] == [23]
+
+
+@pytest.mark.usefixtures("november")
+def test_a_second_measure_changes_nothing_of_the_first(site: Site) -> None:
+    bill(site, item(type="bundle"))
+    alone, beside = read(site), read(site, compare="invoice")
+    assert beside.records == alone.records
+    assert beside.receipt.denied == alone.receipt.denied == frozenset()
 
 
 @pytest.mark.usefixtures("november")

@@ -242,6 +242,27 @@ def test_the_writes_of_the_last_day_count_so_that_slices_evade_nothing(tmp_path:
     assert names(many(tmp_path, three, recent=[write_of(0, "251")] * 23)) == ["run.rows"]
 
 
+def test_an_invoice_that_is_a_year_off_makes_no_room(tmp_path: Path) -> None:
+    """Four rows move half of this month's invoice; a yearly one of 12,000.00 is due next autumn."""
+    far = (
+        "agreement_id,company_id,currency,next_period_start,cycle,type\n"
+        "A,250,USD,2026-12-01,monthly,Cloud\nY,250,USD,2027-10-01,annual,Yearly"
+    )
+    products = "".join(
+        f'[products.P{n}]\nfrom = [{{ vendor = "v", sku = "s{n}" }}]\n' for n in range(4)
+    )
+    lines = "\n".join(f"L{n},A,P{n},10,1.00" for n in range(4))
+    run = bill(
+        tmp_path,
+        '[agreements]\ncloud = { type = ["Cloud"] }\n[defaults]\nagreement = "cloud"\n'
+        + products + WRITES,
+        agreements=far,
+        lines=f"{HEAD}\n{lines}\nY1,Y,OTHER,1000,12.00",
+        v="customer_id,sku,quantity\n" + "\n".join(f"c,s{n},14" for n in range(4)),
+    )  # fmt: skip
+    assert names([v for v in run.plan.guards if not v.lifted]) == ["client.percent_of_invoice"]
+
+
 def test_each_psa_is_measured_by_itself(tmp_path: Path) -> None:
     """Client 250 of another PSA is another client, and its writes are no writes here."""
     three = [(10, 11)] * 3

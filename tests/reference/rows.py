@@ -188,6 +188,8 @@ def compare(
     ]
     if not slot and any(x.first >= a.begin(1) for x, a in later):
         blocked = "LINE_STARTS_LATER"
+    elif billed_unprojected(agreement, row.product):
+        blocked = "BILLED_UNPROJECTED"
     elif price is None and not slot:
         blocked = "PRICE_UNKNOWN"
     elif len(unbilled(world, agreement)) > 1:
@@ -357,18 +359,31 @@ def rows_of_lines(
     named = [slot for slot in slots if any(line.id in flexible for line in slot)]
     if len(slots) == 1:
         named = slots
-    if len(named) == 1:
+    apart = billed_unprojected(agreement, slots[0][0].product)
+    if len(named) == 1 and not (apart and len(slots) > 1):
         at = slots.index(named[0])
         wanted = (rows[at].quantity or Fraction(0)) + count.value - billed
         if wanted >= 0:
             compare(world, client, product, rows[at], slots[at], count, wanted)
             return rows
     for row in rows:
-        row.bucket, row.code = "blocked", "AMBIGUOUS_LINES"
+        row.bucket, row.code = "blocked", "BILLED_UNPROJECTED" if apart else "AMBIGUOUS_LINES"
     rest = (rows[-1].quantity or Fraction(0)) + count.value - billed
     at_zero = world.mapping["products"][product].get("at_zero", "keep")
     want(rows[-1], (agreement, slots[-1]), rest, count, at_zero)
     return rows
+
+
+def billed_unprojected(agreement: Agreement, product: str) -> bool:
+    """Whether a one-time agreement of the company bills the product, too."""
+    start = max(agreement.begin(0), agreement.first or date.min)
+    return any(
+        line.product == product and line.cancelled > start
+        for other in agreement.others
+        if other.status == "active" and other.cycle == "one_time"
+        if other.last is None or other.last >= start
+        for line in other.lines
+    )
 
 
 def strays(world: World, agreement: Agreement, code: str) -> tuple[str, str]:

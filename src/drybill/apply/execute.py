@@ -259,6 +259,9 @@ def labelled(row: Row, verdict: Verdict, now: Standing | None, detail: str) -> O
     """An outcome in words that a person recognises."""
     label = f"{row.client or row.client_id}, {row.description or row.product}"
     found = now.quantity if now else None
+    if verdict == "verified" and row.change in ("end", "reopen"):  # which leave the number as it is
+        day = row.effective if row.change == "end" else row.ends
+        found, detail = None, detail or (f"not billed from {day}" if day else "billed again")
     return Outcome(row.id, label, row.quantity_before, row.quantity_after, found, verdict, detail)
 
 

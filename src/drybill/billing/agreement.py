@@ -96,7 +96,9 @@ class Agreement(Struct, frozen=True):
     base_amount: Decimal | None = None  # the agreement's own amount; None: it has none
     parent_id: str | None = None
     bill_to: str | None = None  # company that pays, when it is another one
+    bill_to_name: str = ""
     rounding: Rounding = Rounding()
+    unprojected: str = ""  # why its invoices cannot be known; its lines still bill the client
     state: str = ""  # the PSA's own word for where it stands, if that moves while it is written
 
     @property

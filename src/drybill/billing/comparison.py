@@ -17,7 +17,7 @@ from drybill.billing.agreement import Billing, Segment
 from drybill.billing.claims import Claims, UseKey, claim
 from drybill.billing.counting import Sources
 from drybill.billing.looks import looks
-from drybill.billing.matching import Agreements, Contract, Line
+from drybill.billing.matching import Agreements, Contract, Line, billed_unprojected
 from drybill.billing.money import EXACT
 from drybill.billing.number import Number, Numbers
 from drybill.billing.policy import Client, Policy, Product
@@ -331,6 +331,9 @@ class _Comparer:
         ):
             self._held([contract], product, number, Reason("INCLUDED_TWICE"))
             return
+        if there := billed_unprojected(contract, product.ids[client.psa]):
+            self._held([contract], product, number, Reason("BILLED_UNPROJECTED", there))
+            return
         own = self.by_client[client.psa, client.id]
         if alike := self._alike(own, product.ids[client.psa]):
             self._held([contract], product, number, Reason("PRODUCT_LOOKS_ALIKE", alike))
@@ -338,7 +341,11 @@ class _Comparer:
         moving = lines[0]
         if len(lines) > 1:
             names = self.flexible.get((client.psa, client.id, product.key), set())
-            named = [line for line in lines if any(s.line_id in names for s in line.segments)]
+            named = [
+                line
+                for line in lines
+                if any(s.line_id in names for s in (*line.earlier, *line.segments))
+            ]
             if len(named) != 1:
                 candidates = ", ".join(
                     f"{line.last.line_id} ({_plain(line.last.quantity)})" for line in lines
@@ -417,6 +424,9 @@ class _Comparer:
         if later is not None:
             starts = later.effective.isoformat() if later.effective else ""
             row.reasons = (Reason("LINE_STARTS_LATER", f"{later.line_id} on {starts}"),)
+            hold(row)
+        elif there := billed_unprojected(contract, product_id):
+            row.reasons = (Reason("BILLED_UNPROJECTED", there),)
             hold(row)
         elif alike := self._alike(own, product_id):
             row.reasons = (Reason("PRODUCT_LOOKS_ALIKE", alike),)

@@ -70,7 +70,9 @@ def invoices(
     by_id = {(a.psa, a.id): a for a in agreements}
     families = payers_and_roots(by_id.values())
     names: dict[str, str] = {}
-    for company, name in ((a.company_id, a.company_name) for a in by_id.values()):
+    told = [(a.company_id, a.company_name) for a in by_id.values()]
+    told += [(a.bill_to, a.bill_to_name) for a in by_id.values() if a.bill_to]
+    for company, name in told:
         if name:
             names[company] = min(names.get(company, name), name)
     last = today + timedelta(days=horizon_days)

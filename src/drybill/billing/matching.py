@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec import field as new_field
 
 from drybill.billing.agreement import Agreement, Cycle, Segment, Status
+from drybill.billing.looks import looks
 from drybill.billing.period import Period, period_from
 from drybill.billing.policy import Client, Policy, Product, Role
 from drybill.billing.projection import covering, in_force
@@ -66,7 +67,7 @@ def contracts(
     for agreement in agreements:
         company = by_company.setdefault((agreement.psa, agreement.company_id), [])
         company.append((agreement, by_agreement.get(agreement.id, [])))
-        if agreement.cycle is Cycle.ONE_TIME or agreement.status is not Status.ACTIVE:
+        if _unprojected(agreement) or agreement.status is not Status.ACTIVE:
             continue
         period = period_from(agreement, agreement.next_period_start)
         while chosen_period is not None and period.start < chosen_period:
@@ -97,6 +98,25 @@ def contracts(
     return found
 
 
+def _unprojected(agreement: Agreement) -> bool:
+    return agreement.cycle is Cycle.ONE_TIME or bool(agreement.unprojected)
+
+
+def billed_unprojected(contract: Contract, product_id: str) -> str:
+    """A line of the product that bills the client on an agreement of which no invoice is
+    projected; empty: there is none."""
+    now = contract.running.start
+    for agreement, segments in contract.company:
+        ended = agreement.end_date is not None and agreement.end_date < now
+        if ended or agreement.status is not Status.ACTIVE or not _unprojected(agreement):
+            continue
+        for segment in segments:
+            over = segment.cancelled is not None and segment.cancelled <= now
+            if looks(segment.product) == looks(product_id) and not over:
+                return f"line {segment.line_id} on agreement {agreement.id}"
+    return ""
+
+
 def _lines(
     items: list[Segment], contract: Contract, slots: Mapping[tuple[str, str], str]
 ) -> tuple[tuple[Line, ...], tuple[Chain, ...]]:
@@ -125,9 +145,9 @@ def _lines(
     )
     if len(active) == 1:
         return (_line(*active[0], ""),), ended
-    names = [
-        next((name for s in now if (name := slots.get((agreement.id, s.line_id)))), "")
-        for now, _ in active
+    names = [  # of the whole chain: a line keeps its name when a dated change replaces it
+        next((name for s in chain if (name := slots.get((agreement.id, s.line_id)))), "")
+        for _, chain in active
     ]
     lines = []
     for rank, (name, (now, chain)) in enumerate(zip(names, active, strict=True), start=1):

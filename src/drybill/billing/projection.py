@@ -45,16 +45,16 @@ def amount_for(
 ) -> Decimal:
     """One line's amount in `currency`, rounded where the PSA rounds.
 
-    `Rounding.point` LINE rounds once after the quantity; UNIT_PRICE rounds the prorated price of
-    one unit first and multiplies then (ConnectWise's published 34.06 per unit).
+    A whole period is rounded once, after the quantity. Of a part, `Rounding.point` LINE rounds
+    there, too; UNIT_PRICE rounds the prorated price of one unit first and multiplies then
+    (ConnectWise's published 34.06 per unit).
     """
-    whole = used_days == period_days
+    exact = EXACT.multiply(billed, unit_price)
+    if used_days == period_days:
+        return round_money(exact, currency, rounding.mode)
     if rounding.point is RoundingPoint.UNIT_PRICE:
         price = rounded_share(unit_price, used_days, period_days, currency, rounding.mode)
         return round_money(EXACT.multiply(price, billed), currency, rounding.mode)
-    exact = EXACT.multiply(billed, unit_price)
-    if whole:
-        return round_money(exact, currency, rounding.mode)
     return rounded_share(exact, used_days, period_days, currency, rounding.mode)
 
 
@@ -126,17 +126,12 @@ def amount_of(segment: Segment, agreement: Agreement, used: int, whole: int) -> 
     if segment.quantity is UNKNOWN or segment.unit_price is None:
         return None
     billed = billed_quantity(segment.quantity, segment.included)
-    rounding = agreement.rounding
-    if used == whole and rounding.point is RoundingPoint.LINE:
-        exact = EXACT.multiply(billed, segment.unit_price)
-        return round_money(exact, agreement.currency, rounding.mode)
-    return amount_for(billed, segment.unit_price, used, whole, agreement.currency, rounding)
+    price, currency = segment.unit_price, agreement.currency
+    return amount_for(billed, price, used, whole, currency, agreement.rounding)
 
 
 def whole_period(agreement: Agreement) -> Callable[[Segment], Decimal | None]:
     """`amount_of` for whole periods, with what an agreement's lines share looked up once."""
-    if agreement.rounding.point is not RoundingPoint.LINE:
-        return lambda segment: amount_of(segment, agreement, 1, 1)
     unit, mode = minor_unit(agreement.currency), agreement.rounding.mode.decimal
     nothing = round_money(ZERO, agreement.currency)
     multiply = EXACT.multiply

@@ -73,7 +73,8 @@ REASONS: dict[str, Meaning] = {
     ),
     "SOURCE_UNREACHABLE": Meaning("The vendor could not be asked.", "Run again later."),
     "CUSTOMER_DENIED": Meaning(
-        "The vendor refused to show this customer.", "Renew the rights at the vendor."
+        "The vendor did not show this customer, or rows of it that cannot be placed.",
+        "Look at what the source says of itself; renew the rights at the vendor if they are gone.",
     ),
     "CUSTOMER_NOT_LISTED": Meaning(
         "The vendor does not list this customer id.",
@@ -217,6 +218,11 @@ REASONS: dict[str, Meaning] = {
         "The PSA takes whole numbers only.", "Add a `round` rule to the product."
     ),
     "ZERO_NOT_SUPPORTED": Meaning("The PSA takes no 0.", 'Set `at_zero = "end"`.'),
+    "BILLED_UNPROJECTED": Meaning(
+        "The client is billed for this product on an agreement of which no invoice can be "
+        "projected: what is billed in all is not known.",
+        "Look at that line in the PSA; move it, or exclude the client by an exception.",
+    ),
     "PRODUCT_ID_UNKNOWN": Meaning(
         "No line that was read tells the PSA's numeric id of the product.",
         "Give the numeric id in the product's `ids`.",

@@ -19,7 +19,8 @@ def undo(
     """Show the plan that restores what a run wrote; with --apply, restore it.
 
     Every value comes from the journal, so switches and row guards are not asked; client and run
-    guards are. A line that somebody changed since is left alone.
+    guards are. A line that somebody changed since is left alone. A terminal asks for the number of
+    lines; without one the run that you name is the confirmation.
     """
     from datetime import UTC, datetime
     from pathlib import Path
@@ -50,14 +51,12 @@ def undo(
         mapping = load(path)
         with shown():
             fetched = fetch(mapping, set(mapping.vendors))
-        zone = mapping.policy.timezone
         found = restoring(
             undone.id,
             written,
             fetched,
-            mapping.digest,
-            (now.astimezone(zone).date(), str(zone)),
-            mapping.policy.guards,
+            mapping,
+            now.astimezone(mapping.policy.timezone).date(),
             recent_writes(journal, fetched.readers, now),
             lifts,
         )

@@ -19,7 +19,7 @@ from drybill.billing.invoicing import invoices as lay_out
 from drybill.billing.invoicing import settle, totals, unbilled_periods
 from drybill.billing.matching import Contract, contracts
 from drybill.billing.money import EXACT, round_money
-from drybill.billing.policy import GuardLimits, Product, RowLimits
+from drybill.billing.policy import GuardLimits, Policy, Product, RowLimits
 from drybill.billing.row import QUIET, Reason, Row
 from drybill.billing.usage import Receipt, UsageRecord
 from drybill.errors import InputError, Problem, RefusedError
@@ -55,13 +55,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     receipts, source_notes = _held(claimed, past.complete, policy.guards, request.allowances)
     told = {name: reading.receipt for name, reading in fetched.readings.items()}
     psa_receipts, psa_notes = _held(told, past.complete_psa, policy.guards, request.allowances)
-    slots = {
-        (agreement.agreement_id, line.line_id): line.name
-        for line in policy.lines
-        if line.name
-        for agreement in fetched.readings[line.psa].segments
-        if agreement.line_id == line.line_id
-    } if any(line.name for line in policy.lines) else {}  # fmt: skip
+    slots = slots_of(policy, fetched)
     found: dict[tuple[str, str], Contract] = {}
     try:
         for reading in fetched.readings.values():
@@ -148,6 +142,19 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         newly_trusted=newly_trusted(renamed, rows, request.allowances),
         absent_now=sources.absent_now,
     )
+
+
+def slots_of(policy: Policy, fetched: Fetched) -> dict[tuple[str, str], str]:
+    """(agreement, line) -> the name that `[[lines]]` gives it."""
+    named = {(line.psa, line.line_id): line.name for line in policy.lines if line.name}
+    if not named:
+        return {}
+    return {
+        (segment.agreement_id, segment.line_id): name
+        for psa, reading in fetched.readings.items()
+        for segment in reading.segments
+        if (name := named.get((psa, segment.line_id)))
+    }
 
 
 def planners(fetched: Fetched) -> dict[str, PlanWrite | None]:

@@ -141,7 +141,8 @@ def check_names(
         return
     clients = {name for client in policy.clients.values() for name in (client.id, client.name)}
     for agreement in agreements:
-        clients |= {agreement.company_id, agreement.company_name, agreement.bill_to or ""}
+        clients |= {agreement.company_id, agreement.company_name}
+        clients |= {agreement.bill_to or "", agreement.bill_to_name}
     products = set(policy.products) | {segment.product for segment in segments}
     for receipt in receipts.values():
         clients |= receipt.customers

@@ -14,14 +14,15 @@ from drybill.billing.invoicing import invoices as lay_out
 from drybill.billing.invoicing import settle, totals
 from drybill.billing.matching import Contract, Line, contracts
 from drybill.billing.number import Number
-from drybill.billing.policy import GuardLimits, Product
+from drybill.billing.policy import Product
 from drybill.billing.projection import project, total
 from drybill.billing.proposal import compared_row, hold, line_row, observed, propose
 from drybill.billing.quantity import UNKNOWN, ZERO
 from drybill.billing.row import Bucket, Reason, Row
-from drybill.flow.compute import hear, planners, summaries
+from drybill.flow.compute import hear, planners, slots_of, summaries
 from drybill.flow.run import Fetched
 from drybill.journal.written import Written
+from drybill.mapping.load import Mapping as MappingFile
 from drybill.plan.build import planned
 from drybill.plan.decisions import plan_writes
 from drybill.plan.guards import Allowance, RecentWrite, guard_run
@@ -39,20 +40,21 @@ def restoring(
     run: str,
     written: list[Written],
     fetched: Fetched,
-    mapping_digest: str,
-    day: tuple[date, str],
-    limits: GuardLimits,
+    mapping: MappingFile,
+    today: date,
     recent: list[RecentWrite],
     allowances: tuple[Allowance, ...],
 ) -> Restoring:
     """The reverse of the rows that a run wrote, against the PSA as it is now.
 
-    `day` is today and its time zone. A line that is not as the run left it is held; switches and
-    row guards are not asked, for every value was there before. Client and run guards are.
+    `today` is one in the mapping's time zone. A line that is not as the run left it is held;
+    switches and row guards are not asked, for every value was there before. Client and run guards
+    are.
     """
     found: dict[tuple[str, str], Contract] = {}
+    slots = slots_of(mapping.policy, fetched)
     for reading in fetched.readings.values():
-        found |= contracts(reading.agreements, reading.segments)
+        found |= contracts(reading.agreements, reading.segments, None, slots)
     undone = {each.row.id: each for each in written}
     rows: list[Row] = []
     lost: list[str] = []
@@ -84,7 +86,7 @@ def restoring(
     for row in rows:
         row.would_write = row.bucket.differs and not row.held_by and bool(row.steps_to_write)
     return Restoring(
-        _plan(run, rows, found, fetched, mapping_digest, day, limits, recent, allowances),
+        _plan(run, rows, found, fetched, mapping, today, recent, allowances),
         tuple(lost),
     )
 
@@ -186,13 +188,11 @@ def _plan(
     rows: list[Row],
     found: Mapping[tuple[str, str], Contract],
     fetched: Fetched,
-    mapping_digest: str,
-    day: tuple[date, str],
-    limits: GuardLimits,
+    mapping: MappingFile,
+    today: date,
     recent: list[RecentWrite],
     allowances: tuple[Allowance, ...],
 ) -> Plan:
-    today, timezone = day
     rows.sort(key=lambda r: (r.psa, r.agreement_id, r.product, r.slot))
     unsaid = {name: each.capabilities.not_projected for name, each in fetched.readers.items()}
     laid_out = lay_out(found, fetched.agreements, rows, (), today, 31, unsaid)
@@ -205,9 +205,9 @@ def _plan(
     options = [("undo", run), *(("allow", f"{a.guard}: {a.reason}") for a in allowances)]
     return Plan(
         version=PLAN_VERSION,
-        mapping_digest=mapping_digest,
+        mapping_digest=mapping.digest,
         today=today,
-        timezone=timezone,
+        timezone=str(mapping.policy.timezone),
         options=tuple(options),
         sources=summaries(fetched, told, {}, {}),
         causes=(),
@@ -215,7 +215,7 @@ def _plan(
         ignored=(),
         unmapped=(),
         totals=tuple(totals(laid_out)),
-        guards=tuple(guard_run(frozen, limits, recent, allowances)),
+        guards=tuple(guard_run(frozen, mapping.policy.guards, recent, allowances)),
         buckets=tuple((bucket.value, counts[bucket]) for bucket in Bucket),
         complete=all(receipt.complete for receipt in told.values()),
         targets=tuple((name, reader.target) for name, reader in sorted(fetched.readers.items())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from drybill.billing.agreement import Agreement, Segment
 from drybill.billing.usage import Receipt, UsageRecord
@@ -22,7 +22,8 @@ def unmatched(
 ) -> list[Problem]:
     """Warnings: products on no line, codes in no row, clients and customers that nobody lists.
 
-    `segments` are by PSA, `receipts` by vendor. A vendor without rows says nothing here.
+    `segments` are by PSA, `receipts` by vendor. A source that was not asked, or has no rows, says
+    nothing here.
     """
     companies = {(a.psa, a.company_id) for a in agreements}
     lines = {(psa, s.product) for psa, found in segments.items() for s in found}
@@ -32,9 +33,9 @@ def unmatched(
             if code := getattr(record, field):
                 codes.setdefault((record.vendor, field), set()).add(code)
     found = (
-        *_products(mapping, lines),
+        *_products(mapping, lines, segments.keys()),
         *_codes(mapping, codes, receipts),
-        *_clients(mapping, companies, receipts),
+        *_clients(mapping, companies, segments.keys(), receipts),
     )
     return [
         Problem(code, mapping.place(path), summary, fix, level="warning")
@@ -47,10 +48,12 @@ def _near(name: str, names: Iterable[str]) -> str:
     return f"a similar one exists: `{similar}`" if similar else ""
 
 
-def _products(mapping: MappingFile, lines: set[tuple[str, str]]) -> Iterator[_Finding]:
+def _products(
+    mapping: MappingFile, lines: set[tuple[str, str]], asked: Collection[str]
+) -> Iterator[_Finding]:
     for product in mapping.policy.products.values():
         for psa, product_id in product.ids.items():
-            if (psa, product_id) not in lines:
+            if psa in asked and (psa, product_id) not in lines:
                 says = f"product `{product_id}` is on no line of PSA `{psa}`"
                 known = [name for at, name in lines if at == psa]
                 yield "product-on-no-line", product.path, says, _near(product_id, known)
@@ -71,10 +74,13 @@ def _codes(
 
 
 def _clients(
-    mapping: MappingFile, companies: set[tuple[str, str]], receipts: Mapping[str, Receipt]
+    mapping: MappingFile,
+    companies: set[tuple[str, str]],
+    asked: Collection[str],
+    receipts: Mapping[str, Receipt],
 ) -> Iterator[_Finding]:
     for client in mapping.policy.clients.values():
-        if (client.psa, client.id) not in companies:
+        if client.psa in asked and (client.psa, client.id) not in companies:
             says = f"client {client.id} has no agreement in PSA `{client.psa}`"
             known = [company for psa, company in companies if psa == client.psa]
             yield "client-without-agreement", client.path, says, _near(client.id, known)

@@ -277,22 +277,12 @@ def _client(
     if not any(row.would_write for invoice in members for row in invoice.rows):
         return
     stops = f"--apply, for client {client_id}"
+    percent = limits.client_percent_of_invoice
+    if percent is not None and changed >= CLIENT_FROM_ROWS:
+        for value in _shares(members, recent, percent).values():
+            limit_said = f"{percent:f} %"
+            yield _verdict("client", "percent_of_invoice", value, limit_said, stops, client_id)
     for currency, amount in sorted(moved.items()):
-        before = _before(members, currency)
-        percent = limits.client_percent_of_invoice
-        if (
-            percent is not None
-            and changed >= CLIENT_FROM_ROWS
-            and _exceeds(amount, before, percent)
-        ):
-            yield _verdict(
-                "client",
-                "percent_of_invoice",
-                _of(amount, before),
-                f"{percent:f} %",
-                stops,
-                client_id,
-            )
         limit = limits.client_money.get(currency)
         if limit is not None and amount > limit:
             value, shown = f"{amount:f} {currency}", f"{limit:f} {currency}"
@@ -315,26 +305,35 @@ def _run(
             f", {len(recent)} of them in the last 24 hours" if recent else ""
         )
         yield _verdict("run", "rows", value, f"{allowed:f}", stops, "")
+    percent = limits.run_percent_of_invoices
+    if percent is not None and changed >= INVOICES_FROM_ROWS:
+        for currency, value in _shares(invoices, recent, percent).items():
+            limit_said = f"{percent:f} %"
+            yield _verdict("run", "percent_of_invoices", value, limit_said, stops, currency)
     for currency, amount in sorted(moved.items()):
-        before = _before(invoices, currency)
-        percent = limits.run_percent_of_invoices
-        if (
-            percent is not None
-            and changed >= INVOICES_FROM_ROWS
-            and _exceeds(amount, before, percent)
-        ):
-            yield _verdict(
-                "run",
-                "percent_of_invoices",
-                _of(amount, before),
-                f"{percent:f} %",
-                stops,
-                currency,
-            )
         limit = limits.run_money.get(currency)
         if limit is not None and amount > limit:
             value, shown = f"{amount:f} {currency}", f"{limit:f} {currency}"
             yield _verdict("run", "money", value, shown, stops, currency)
+
+
+def _shares(
+    invoices: Sequence[PlannedInvoice], recent: Sequence[RecentWrite], percent: Decimal
+) -> dict[str, str]:
+    """Currency -> what moves more than `percent` of the invoices, in words.
+
+    Invoices of now and those after the horizon are measured apart: a yearly one that is a long way
+    off must not make room for this month's.
+    """
+    found: dict[str, str] = {}
+    for horizon, written in (("now", recent), ("later", ())):
+        part = [invoice for invoice in invoices if invoice.horizon == horizon]
+        moved, _ = _moved(part, written)
+        for currency, amount in sorted(moved.items()):
+            before = _before(part, currency)
+            if _exceeds(amount, before, percent):
+                found.setdefault(currency, _of(amount, before))
+    return found
 
 
 def _allowed_rows(limits: GuardLimits, everything: int) -> Decimal | None:

@@ -46,7 +46,14 @@ _CAPABILITIES = Capabilities(
     preview="amount",
     concurrency="stamp",
     rounding=ROUNDING,
-    not_projected=("tax", "time", "expenses", "one-off products", "agreement adjustments"),
+    not_projected=(
+        "tax",
+        "time",
+        "expenses",
+        "one-off products",
+        "agreement adjustments",
+        "prorated parts of periods that are invoiced already",
+    ),
 )
 
 

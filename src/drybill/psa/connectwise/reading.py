@@ -109,11 +109,10 @@ def read_agreements(
     circles = in_circles({str(each.id): _parent(each) for each in every.values()})
     for each in every.values():
         agreement = _agreement(psa, each, every, cycles, settings, found)
-        if agreement is not None and agreement.id in circles:
+        if agreement.id in circles:
             found.note("agreements are their own ancestors; they are invoiced alone", each.id)
             agreement = replace(agreement, parent_id=None)
-        if agreement is not None:
-            found.agreements.append(agreement)
+        found.agreements.append(agreement)
 
 
 def _agreement(
@@ -123,24 +122,21 @@ def _agreement(
     cycles: Mapping[int, wire.Cycle] | None,
     settings: Settings,
     found: Found,
-) -> Agreement | None:
+) -> Agreement:
     parent = every.get(each.parentAgreement.id or 0) if each.parentAgreement else None
     cycle = _cycle(each, cycles) or (_cycle(parent, cycles) if parent else None)
+    next_invoice = day(each.nextInvoiceDate or (parent.nextInvoiceDate if parent else None))
+    currency = (each.currency.currencyCode if each.currency else None) or settings.currency or ""
+    why = ""
     if cycle is None:
         name = (each.billingCycle.name if each.billingCycle else None) or "no cycle"
-        found.note(f"agreements are not projected, their cycle is `{name}`", each.id)
-        return None
-    said = each.nextInvoiceDate or (parent.nextInvoiceDate if parent else None)
-    next_invoice = day(said)
-    if next_invoice is None:
-        found.note("agreements are not projected, they have no next invoice date", each.id)
-        return None
-    currency = (each.currency.currencyCode if each.currency else None) or settings.currency
-    try:
-        minor_units(currency or "")
-    except UnknownCurrency:
-        found.note("agreements are not projected, they name no currency; set `currency`", each.id)
-        return None
+        why = f"their cycle is `{name}`"
+    elif next_invoice is None:
+        why = "they have no next invoice date"
+    elif not _is_currency(currency):
+        why = "they name no currency; set `currency`"
+    if why:
+        found.note(f"agreements are not projected, {why}", each.id)
     start = day(each.billStartDate) or day(each.startDate)
     end = None if each.noEndingDateFlag else day(each.endDate)
     status = _STATUS.get(each.agreementStatus or "", Status.INACTIVE)
@@ -149,14 +145,14 @@ def _agreement(
         psa=psa,
         id=str(each.id),
         company_id=str(each.company.id or ""),
-        currency=currency or "",
-        next_period_start=next_invoice,
+        currency=currency,
+        next_period_start=next_invoice or date.max,
         name=each.name or "",
         company_name=each.company.name or "",
         type=each.type.name or "",
         type_id=each.type.id,
         status=Status.CANCELLED if each.cancelledFlag else status,
-        cycle=cycle,
+        cycle=cycle or Cycle.ONE_TIME,
         timing=timing,
         start_date=start,
         end_date=end,
@@ -166,13 +162,23 @@ def _agreement(
         bill_to=str(each.billToCompany.id)
         if each.billToCompany and each.billToCompany.id
         else None,
+        bill_to_name=(each.billToCompany.name if each.billToCompany else None) or "",
         rounding=ROUNDING,
+        unprojected=why,
     )
-    if timing is Timing.ARREARS and cycle is not Cycle.ONE_TIME:
+    if timing is Timing.ARREARS and cycle is not Cycle.ONE_TIME and next_invoice and not why:
         # the invoice of that day bills the period that ends there
         start_of_it = period_before(agreement, next_invoice).start
         agreement = replace(agreement, next_period_start=start_of_it)
     return agreement
+
+
+def _is_currency(code: str) -> bool:
+    try:
+        minor_units(code)
+    except UnknownCurrency:
+        return False
+    return True
 
 
 def _parent(each: wire.Agreement) -> str | None:
@@ -204,6 +210,9 @@ def read_additions(
         billing = _BILLING.get(each.billCustomer or "")
         if billing is None:
             found.note("additions have no `billCustomer`, so their amounts are unknown", each.id)
+        if each.quantity is not None and each.quantity < 0:
+            found.note("additions have a negative quantity, so their amounts are unknown", each.id)
+            billing = None
         odd = [d for d in (each.effectiveDate, each.cancelledDate) if d and day(d) is None]
         if odd:
             found.note("additions have a date that cannot be read: they are unknown", each.id)

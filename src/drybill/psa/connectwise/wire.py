@@ -87,8 +87,9 @@ class SystemInfo(Struct, frozen=True):
 AGREEMENT_FIELDS = ",".join(
     (
         "id", "name", "type/id", "type/name", "company/id", "company/name", "company/identifier",
-        "parentAgreement/id", "billToCompany/id", "agreementStatus", "cancelledFlag", "startDate",
-        "endDate", "noEndingDateFlag", "billingCycle/id", "billingCycle/name", "billOneTimeFlag",
+        "parentAgreement/id", "billToCompany/id", "billToCompany/name", "agreementStatus",
+        "cancelledFlag", "startDate", "endDate", "noEndingDateFlag", "billingCycle/id",
+        "billingCycle/name", "billOneTimeFlag",
         "billAmount", "billStartDate", "prorateFlag", "nextInvoiceDate", "currency/currencyCode",
         "_info",
     )

@@ -82,7 +82,8 @@ class Pax8(Struct, frozen=True):
         reading = _Reading(self.name, self.settings, self.client, listed, said_at)
         records = await reading.measure(self.settings.measure)
         problems = list(reading.problems)
-        if self.settings.compare is not None:
+        denied = (reading.unnamed(records) | reading.unplaced) & listed.keys()
+        if self.settings.compare is not None:  # which stands beside it, and changes nothing
             others = await reading.measure(self.settings.compare)
             problems += _compared(records, others, self.settings)
         counted = ""
@@ -94,9 +95,10 @@ class Pax8(Struct, frozen=True):
                 source=self.name,
                 kind=self.kind,
                 measure=_LABELS[self.settings.measure] + counted,
+                complete=reading.complete,
                 records=len(records),
                 customers=frozenset(listed),
-                denied=(reading.unnamed(records) | reading.unplaced) & listed.keys(),
+                denied=denied,
                 as_of=said_at,
                 live=True,
                 names=tuple(sorted(listed.items())),
@@ -128,6 +130,7 @@ class _Reading:
         # Customers with rows of which nobody knows whether or where they count: none of theirs
         # may go down.
         self.unplaced: set[str] = set()
+        self.complete = True  # False: what the measure is made of is not there yet
 
     async def measure(self, measure: Measure) -> list[UsageRecord]:
         if measure == "subscriptions":
@@ -159,8 +162,10 @@ class _Reading:
         odd = [each for each in rows if each.quantity != 0]
         if odd:
             self.unplaced |= {each.companyId for each in odd}
+            who = sorted({self._companies.get(each.companyId, each.companyId) for each in odd})
+            named = ", ".join(who[:_SHOWN]) + (", ..." if len(who) > _SHOWN else "")
             says = f"{len(odd)} {what} have no {lacks} that is known: their customers are unknown"
-            self.problems.append(says)
+            self.problems.append(f"{says} ({named})")
 
     def unnamed(self, records: Iterable[UsageRecord]) -> frozenset[str]:
         """Customers with units of a product that Pax8 tells nothing about: whose SKU it is nobody
@@ -262,6 +267,7 @@ class _Reading:
             if any(item.type == "subscription" for item in items):
                 return items
         self.problems.append(f"no invoice with seats since {since}")
+        self.complete = False
         return []
 
     async def _items(self, path: str, params: Mapping[str, str]) -> list[wire.Item]:
@@ -301,11 +307,33 @@ class _Reading:
         return [record for records in lists for record in records]
 
     async def _newest(self, summary: wire.UsageSummary) -> list[UsageRecord]:
-        today = self._today
-        for back in range(_LOOK_BACK):
-            when = today - timedelta(days=back)
-            if when.month != today.month:
-                break
+        """The total of the running month and, while that is young, of the one before.
+
+        A month of whose last days none has a total has one that nobody knows.
+        """
+        today, first = self._today, self._today.replace(day=1)
+        months = [(first, today)]
+        if today.day <= _LOOK_BACK:
+            last = first - timedelta(days=1)
+            months.append((last.replace(day=1), last))
+        found: list[UsageRecord] = []
+        for start, end in months:
+            lines = await self._total(summary, start, end)
+            await self._know(each.productId or summary.productId for each in lines)
+            known = {id: product for id, product in self._products.items() if product}
+            company = self._companies.get(summary.companyId, "")
+            found += [
+                of_usage(self._name, summary, each, start, known, company, self._said_at)
+                for each in lines
+            ]
+        return found
+
+    async def _total(
+        self, summary: wire.UsageSummary, start: date, end: date
+    ) -> list[wire.UsageLine]:
+        """The lines of the newest day that has some, or one without a number."""
+        for back in range(min(_LOOK_BACK, (end - start).days + 1)):
+            when = end - timedelta(days=back)
             numbers = count()
             lines = await self._client.rows(
                 f"/v1/usage-summaries/{summary.id}/usage-lines",
@@ -318,14 +346,8 @@ class _Reading:
             newest = max((day(each.usageDate) or date.min for each in lines), default=None)
             lines = [each for each in lines if (day(each.usageDate) or date.min) == newest]
             if lines:
-                await self._know(each.productId for each in lines)
-                known = {id: product for id, product in self._products.items() if product}
-                company = self._companies.get(summary.companyId, "")
-                return [
-                    of_usage(self._name, summary, each, known, company, self._said_at)
-                    for each in lines
-                ]
-        return []
+                return lines
+        return [wire.UsageLine(productId=summary.productId)]
 
     def _check_sums(self, items: Iterable[wire.Item], measure: Measure) -> None:
         wrong = [

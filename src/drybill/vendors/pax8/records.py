@@ -110,13 +110,13 @@ def of_usage(
     vendor: str,
     summary: wire.UsageSummary,
     line: wire.UsageLine,
+    start: date,
     products: Mapping[str, wire.Product],
     company: str,
     as_of: datetime | None,
 ) -> UsageRecord:
-    """The month's total so far: a later day replaces an earlier one and is never added to it."""
-    when = day(line.usageDate) or date.min
-    start = when.replace(day=1)
+    """The total so far of the month that begins on `start`: a later day replaces an earlier one
+    and is never added to it. Final is what Pax8 has invoiced, so none of these."""
     end = (start + timedelta(days=32)).replace(day=1)
     product = products.get(line.productId or summary.productId or "")
     return UsageRecord(
