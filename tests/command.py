@@ -83,6 +83,12 @@ def drybill(*words: str, typed: str | None = None, encoding: str = "utf-8", gone
     return said
 
 
+def undone(run: str, *words: str) -> Said:
+    """`undo RUN` as a script does it: shown first, then the same with --apply."""
+    drybill("undo", run, *words)
+    return drybill("undo", run, "--apply", *words)
+
+
 class Desk:
     """A folder with a mapping and its files, and the commands that somebody gives there."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scene import FILES, LINES, MAPPING
 
-from command import Desk, drybill
+from command import Desk, drybill, undone
 from drybill.errors import Exit
 from drybill.journal import Journal
 
@@ -38,7 +38,7 @@ def test_a_run_is_undone_with_its_own_difference_shown_first(desk: Desk) -> None
     assert "9 ->  12" in said.out
     assert "RESTORED" in said.out
     assert said.out.endswith("Nothing was restored.\n")
-    said = drybill("undo", run, "--apply")
+    said = undone(run)
     assert said.code == Exit.DONE, said.err
     rows = {line.split(",")[0]: line for line in desk.lines.splitlines()}
     before = {line.split(",")[0]: line for line in LINES.splitlines()}
@@ -46,9 +46,9 @@ def test_a_run_is_undone_with_its_own_difference_shown_first(desk: Desk) -> None
     (made,) = [line for name, line in rows.items() if name.startswith("drybill-")]
     assert made.endswith("2026-12-01,2026-12-01,")  # from its first day on it bills nothing
     after = desk.lines
-    again = drybill("undo", run, "--apply")  # nothing is as the run left it
+    again = undone(run)
     assert (again.code, desk.lines) == (Exit.DONE, after)
-    assert again.out.count("CHANGED_SINCE") >= 3
+    assert again.out.count("taken back already") == 4
     desk.lines = "\n".join(line for line in desk.lines.splitlines() if not line.startswith("L3"))
     assert "252, Antivirus: the line is gone; restore it by hand" in " ".join(
         drybill("undo", run).out.split()
@@ -59,9 +59,9 @@ def test_an_undo_can_be_undone(desk: Desk) -> None:
     row = desk.rows()["L1"]["row"]
     assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
     written = desk.lines
-    assert drybill("undo", last_run(), "--apply").code == Exit.DONE
+    assert undone(last_run()).code == Exit.DONE
     assert desk.lines == LINES
-    assert drybill("undo", last_run(), "--apply").code == Exit.DONE
+    assert undone(last_run()).code == Exit.DONE
     assert desk.lines == written
 
 
@@ -72,7 +72,7 @@ def test_what_was_changed_since_is_left_alone(desk: Desk) -> None:
     lines.write_text(desk.lines.replace('all of them",13', 'all of them",14'), "utf-8")
     said = drybill("undo", run)
     assert "CHANGED_SINCE" in said.out
-    assert drybill("undo", run, "--apply").code == Exit.DONE
+    assert undone(run).code == Exit.DONE
     assert 'all of them",14' in desk.lines
     assert "L2,B,SEAT,Seats,12,4.00" in desk.lines
 
@@ -86,7 +86,7 @@ def test_whatever_else_of_a_line_was_changed_counts(desk: Desk, old: str, new: s
     assert old in desk.lines
     lines.write_text(desk.lines.replace(old, new), "utf-8")
     changed = desk.lines
-    drybill("undo", last_run(), "--apply")
+    undone(last_run())
     assert desk.lines == changed
 
 
@@ -96,7 +96,7 @@ def test_switches_and_row_guards_do_not_stand_in_the_way(desk: Desk) -> None:
     text = mapping.read_text("utf-8")
     text = text.replace('["increase", "decrease", "create", "end"]', "[]")
     mapping.write_text(text.replace("units = 100, percent = 1000", "units = 1"), "utf-8")
-    assert drybill("undo", run, "--apply").code == Exit.DONE
+    assert undone(run).code == Exit.DONE
     assert '"Seats, all of them",10,4.00' in desk.lines
 
 
@@ -107,10 +107,10 @@ def test_client_and_run_guards_do(tmp_path: Path) -> None:
     text = mapping.read_text("utf-8")
     guarded = text.replace("run = { rows = 99,", 'run = { money = { USD = "1" }, rows = 99,')
     mapping.write_text(guarded, "utf-8")
-    said = drybill("undo", run, "--apply")
+    said = undone(run)
     assert (said.code, desk.lines) == (Exit.REFUSED, written)
     assert "guard-run-money" in said.err
-    said = drybill("undo", run, "--apply", "--allow", "run.money", "--reason", "a wrong month")
+    said = undone(run, "--allow", "run.money", "--reason", "a wrong month")
     assert said.code == Exit.DONE, said.err
 
 
@@ -139,7 +139,59 @@ def test_a_line_that_the_mapping_names_is_restored(tmp_path: Path) -> None:
     before = desk.lines
     assert desk.apply(desk.plan("--client", "250", "--product", "SEAT")).code == Exit.DONE
     assert "L9,A,SEAT,Branch,3,4.00" in desk.lines
-    said = drybill("undo", last_run(), "--apply")
+    said = undone(last_run())
     assert said.code == Exit.DONE, said.err
     assert desk.lines == before
-    assert "Confirmed by the name of the run." in " ".join(said.out.split())
+    assert "Confirmed by undo, which has shown it." in " ".join(said.out.split())
+
+
+def test_without_a_terminal_only_what_was_shown_is_restored(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    run, written = last_run(), desk.lines
+    said = drybill("undo", run, "--apply")
+    assert (said.code, desk.lines) == (Exit.USAGE, written)
+    assert f"drybill undo {run}, and then the same with --apply" in said.err
+
+
+def test_a_line_that_was_taken_back_can_be_made_again(desk: Desk) -> None:
+    """As a new one: the ended line keeps its id and its end."""
+    assert desk.apply(desk.plan("--product", "AV", "--client", "250")).code == Exit.DONE
+    assert undone(last_run()).code == Exit.DONE
+    again = desk.apply(desk.plan("--product", "AV", "--client", "250"))
+    assert again.code == Exit.DONE, again.err
+    new = [line for line in desk.lines.splitlines() if line.startswith("drybill-")]
+    assert [line.split(",")[0].count("-") for line in new] == [1, 2]
+    assert desk.rows("--client", "250")[new[1].split(",")[0]]["bucket"] == "unchanged"
+
+
+def test_what_a_later_run_wrote_is_not_taken_back_by_an_earlier_ones_undo(desk: Desk) -> None:
+    row = desk.rows()["L1"]["row"]
+    assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
+    first = last_run()
+    assert undone(first).code == Exit.DONE
+    assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
+    later, written = last_run(), desk.lines
+    said = undone(first)
+    assert desk.lines == written
+    assert f"run {later} has written it since" in " ".join(drybill("explain", row).out.split())
+    assert said.code == Exit.DONE
+
+
+def test_an_end_is_not_taken_back_beside_a_line_that_bills_instead(desk: Desk) -> None:
+    """On whatever agreement of the client."""
+    assert desk.apply(desk.plan("--client", "252")).code == Exit.DONE
+    agreements = desk.folder / "agreements.csv"
+    agreements.write_text(agreements.read_text("utf-8") + "D,252,USD,2026-12-01\n", "utf-8")
+    desk.lines += "L8,D,AV,Antivirus elsewhere,5,3.00,2026-12-01,,\n"
+    before = desk.lines
+    undone(last_run())
+    assert desk.lines == before
+
+
+def test_an_undone_end_can_be_made_again_and_undone(desk: Desk) -> None:
+    assert desk.apply(desk.plan("--client", "252")).code == Exit.DONE
+    ended = desk.lines
+    assert undone(last_run()).code == Exit.DONE
+    assert desk.lines == LINES
+    assert undone(last_run()).code == Exit.DONE
+    assert desk.lines == ended

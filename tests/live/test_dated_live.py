@@ -7,7 +7,7 @@ import json
 import pytest
 from site_of_work import Site
 
-from command import drybill
+from command import drybill, undone
 from drybill.errors import Exit
 from drybill.journal import Journal
 
@@ -114,7 +114,7 @@ def test_an_undo_restores_the_number_on_the_new_line(dated: Site) -> None:
     assert dated.apply(dated.plan(*ONE_LINE)).code == Exit.DONE
     with Journal.open(write=False) as journal:
         run = journal.runs(1)[0].id
-    said = drybill("undo", run, "--apply", "--allow", "client.percent_of_invoice", "--reason", "x")
+    said = undone(run, "--allow", "client.percent_of_invoice", "--reason", "x")
     assert said.code == Exit.DONE, said.err
     (made,) = new_lines(dated)
     assert made["quantity"] == 25
@@ -146,3 +146,45 @@ def test_a_named_line_keeps_its_name_when_it_was_replaced(dated: Site) -> None:
     assert (after["row"], after["bucket"], after["quantity_after"]) == (
         before["row"], "change", "9",
     )  # fmt: skip
+
+
+@pytest.fixture
+def half(dated: Site) -> str:
+    """The run that ended the line and could not make its like."""
+    plan = dated.plan(*ONE_LINE)
+    dated.store.add_fault("429", method="POST", path="/additions")
+    assert dated.apply(plan).code == Exit.APPLIED_IN_PART
+    with Journal.open(write=False) as journal:
+        return journal.runs(1)[0].id
+
+
+def test_an_open_change_is_said_by_everything_that_looks(dated: Site, half: str) -> None:
+    resume = f"drybill runs resume {half} --apply"
+    assert resume in " ".join(drybill("diff", dated.mapping).out.split())
+    said = drybill("runs", "recheck", half)
+    assert (said.code, "partial" in said.out, resume in said.out) == (10, True, True)
+
+
+def test_an_open_change_can_be_taken_back(dated: Site, half: str) -> None:
+    shown = drybill("undo", half)
+    assert "+506.00" in shown.out, shown.out
+    said = undone(half)
+    assert said.code == Exit.DONE, said.err
+    assert dated.addition(3400)["cancelledDate"] == "2027-06-01T00:00:00Z"
+    assert new_lines(dated) == []
+    assert dated.rows(*ONE_LINE)["3400"]["bucket"] == "change"
+
+
+def test_no_other_plan_writes_over_an_open_change(dated: Site, half: str) -> None:
+    """It would make a line at the mapping's price, without what the old one had."""
+    dated.change("[writes]", "[guards]\nrow = { units = 99 }\n\n[writes]")
+    plan = dated.plan(*ONE_LINE)
+    said = dated.apply(plan)
+    assert said.code == Exit.REFUSED
+    assert f"run {half} left it half-way: drybill runs resume {half} --apply" in said.err
+    assert new_lines(dated) == []
+
+
+def test_a_change_of_two_steps_is_seen_before_it_is_made(dated: Site) -> None:
+    said = " ".join(drybill("diff", dated.mapping, *ONE_LINE).out.split())
+    assert "DATED_CHANGE" in said

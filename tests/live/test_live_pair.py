@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from site_of_work import Site
 
-from command import drybill
+from command import drybill, undone
 from drybill.errors import Exit
 from drybill.journal import Journal
 
@@ -55,7 +55,7 @@ def test_undo_brings_the_old_invoice_back(site: Site) -> None:
     assert site.apply(site.plan()).code == Exit.DONE
     with Journal.open(write=False) as journal:
         run = journal.runs(1)[0].id
-    said = drybill("undo", run, "--apply")
+    said = undone(run)
     assert said.code == Exit.DONE, said.err + said.out
     after = {each["id"]: each for each in site.store.all("addition")}
     for id, each in before.items():
@@ -94,7 +94,7 @@ def test_undo_leaves_a_line_alone_that_is_billed_otherwise_by_now(site: Site) ->
     with Journal.open(write=False) as journal:
         run = journal.runs(1)[0].id
     site.store.put("addition", {**site.addition(3400), "billCustomer": "NoCharge"}, "1040")
-    drybill("undo", run, "--apply")
+    undone(run)
     assert site.addition(3400)["quantity"] == 28
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from site_of_work import Site
 
-from command import drybill
+from command import drybill, undone
 from drybill.apply.lock import only_writer
 from drybill.errors import Exit
 from drybill.journal import Journal
@@ -74,9 +74,9 @@ def test_one_apply_writes_to_both(two: Site) -> None:
         run = journal.runs(1)[0]
         intents = [e.body or {} for e in journal.run_entries(run.id) if e.kind == "intent"]
     assert len({body["instance"] for body in intents}) == 2
-    undone = drybill("undo", run.id, "--apply", "--allow", "client.percent_of_invoice",
+    back = undone(run.id, "--allow", "client.percent_of_invoice",
                      "--reason", "both back")  # fmt: skip
-    assert undone.code == Exit.DONE, undone.err
+    assert back.code == Exit.DONE, back.err
     assert "Seats,20,19.00" in lines(two)
     assert two.addition(3400)["quantity"] == 25
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from site_of_work import Site
 
-from command import drybill
+from command import drybill, undone
 from drybill.errors import Exit
 from drybill.journal import Journal
 
@@ -83,8 +83,8 @@ def test_a_line_that_a_person_made_like_ours_is_not_undone(site: Site) -> None:
     line = site.addition(ours)
     site.store.remove("addition", str(ours))
     site.store.put("addition", {**line, "id": ours + 1}, "1042")
-    said = drybill("undo", run, "--apply")
-    assert "CHANGED_SINCE" in said.out
+    said = undone(run)
+    assert "the line that the run made is gone already" in " ".join(said.out.split())
     assert "cancelledDate" not in site.addition(ours + 1)
     assert site.sent("PATCH") == []
 
@@ -102,7 +102,36 @@ def test_an_end_is_taken_back(site: Site) -> None:
     run = last_run()
     said = drybill("undo", run)
     assert "+76.00" in said.out, said.out
-    said = drybill("undo", run, "--apply")
+    said = undone(run)
     assert said.code == Exit.DONE, said.err
     assert site.addition(3404)["cancelledDate"] is None
     assert site.sent("PATCH")[-1]["body"] == '[{"op":"remove","path":"cancelledDate"}]'
+
+
+def test_another_mapping_of_the_same_psa_waits_too(site: Site) -> None:
+    """Its rows have other ids: the product is named by number, the PSA and its host otherwise."""
+    plan = site.plan(*NEW_LINE)
+    site.store.add_fault("late", method="POST", path="/additions", value=8000)
+    assert site.apply(plan).code == Exit.UNKNOWN_OUTCOME
+    site.change("[psa.main]", "[psa.cw]")
+    site.change("127.0.0.1", "localhost")
+    site.change("[products.EDR]\n", '[products.EDR]\nids = { cw = "1351" }\n')
+    again = site.apply(site.plan(*NEW_LINE))
+    assert again.code == Exit.UNKNOWN_OUTCOME, again.err
+    assert "it was sent and may still arrive" in again.err
+
+
+def test_a_line_that_was_taken_back_can_be_made_again(site: Site) -> None:
+    assert site.apply(site.plan(*NEW_LINE)).code == Exit.DONE
+    assert undone(last_run()).code == Exit.DONE
+    said = site.apply(site.plan(*NEW_LINE))
+    assert said.code == Exit.DONE, said.err
+    assert len(made(site)) == 2
+
+
+def test_an_ended_new_line_does_not_hold_what_was_written(site: Site) -> None:
+    assert site.apply(site.plan(*NEW_LINE)).code == Exit.DONE
+    run = last_run()
+    assert undone(run).code == Exit.DONE
+    said = drybill("runs", "recheck", run)
+    assert (said.code, "0 of 1 lines hold" in said.out) == (Exit.DIFFERENCES, True)

@@ -87,7 +87,7 @@ def test_one_that_does_not_follow_a_write_is_said(site: Site) -> None:
     said = site.apply(site.plan(*ONE))
     assert said.code == Exit.DONE
     assert (
-        "warning: WITNESS_UNMOVED: agreement 1040 was written, and the PSA still says 1150.00 USD"
+        "warning: WITNESS_UNMOVED: the invoice of 1040 changed, and the PSA still says 1150.00"
         in said.err
     )
 

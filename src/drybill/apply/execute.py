@@ -101,8 +101,10 @@ async def _execute(
             readings[name] = await readers[name].read_lines(ids)
         refuse_moved_invoice(plan, readings)
         stopped = ""
-        begun = journal.begun(filter(None, (found.digest, plan.parent)))
-        earlier = _newest_writes(journal, readers)
+        # A foreign plan's parent is in no journal.
+        begun = journal.begun({*journal.family(found.digest), *filter(None, (plan.parent,))})
+        left = journal.begun()
+        recent = _recent_writes(journal, readers)
         payers = {row.id: invoice.client_id for invoice in plan.invoices for row in invoice.rows}
         for row in plan.writes:
             await asyncio.sleep(0)  # where Ctrl-C stops: between two lines
@@ -115,7 +117,8 @@ async def _execute(
                 journal,
                 run,
                 begun.get(row.id),
-                earlier.get(row.id),
+                left.get(row.id),
+                recent[row.psa],
             )
             try:
                 outcome = line.outcome("skipped", None, stopped) if stopped else await line.write()
@@ -128,11 +131,13 @@ async def _execute(
         return outcomes, await unmoved(plan, verified, readers)
 
 
-def _newest_writes(journal: Journal, readers: Mapping[str, PsaReader]) -> dict[str, Write]:
-    """Row -> its newest write of the last 24 hours, of any plan; no plan lives longer."""
+def _recent_writes(journal: Journal, readers: Mapping[str, PsaReader]) -> dict[str, list[Write]]:
+    """PSA -> its writes of the last 24 hours, of any plan, the newest last."""
     now = datetime.now(UTC)
-    writes = [w for each in readers.values() for w in journal.recent_writes(each.instance, now)]
-    return {write.row: write for write in sorted(writes, key=lambda write: write.newest)}
+    return {
+        name: sorted(journal.recent_writes(each.instance, now), key=lambda write: write.newest)
+        for name, each in readers.items()
+    }
 
 
 class _Line(Struct):
@@ -144,7 +149,8 @@ class _Line(Struct):
     journal: Journal
     run: str
     begun: Begun | None  # where an earlier run of this plan was stopped
-    earlier: Write | None  # the row's newest write, of any plan
+    left: Begun | None  # where a run of any plan was stopped
+    recent: list[Write]  # of the PSA, of any plan, the newest last
     sent: bool = False  # whether a step may have reached the PSA
     made: str = ""  # id of the new line, once the PSA has said it
 
@@ -164,7 +170,7 @@ class _Line(Struct):
             self._record_readback(self.begun.intent, "verified", before)
             if taken == len(steps):
                 return self.outcome("verified", before, "an earlier run had written it")
-        if steps[taken].creates and (until := self._may_still_arrive()):
+        if steps[taken].creates and (until := self._may_still_arrive(steps[taken])):
             why = f"it was sent and may still arrive: look again after {until:%H:%M} UTC"
             return self.outcome("unknown", before, why)
         for number, step in enumerate(steps[taken:], taken + 1):
@@ -175,7 +181,7 @@ class _Line(Struct):
 
     async def _stands_against(self, before: Standing, reading: Reading) -> str:
         """Why the line must not be written; empty: nothing, or this plan began to write it."""
-        row, written = self.row, self.earlier
+        row = self.row
         if before.done and self.begun is not None:
             return ""
         if row.change == "create":  # which may have come on any agreement of the client
@@ -183,16 +189,29 @@ class _Line(Struct):
         why = billed_elsewhere(row, reading)
         if before.done != 0:
             return why or before.against(0)
+        open_ = self.begun is None and self.left is not None and self.left.of > 1
+        if open_ and self.left is not None and not self.found.plan.restores:
+            resume = f"drybill runs resume {self.left.run} --apply"
+            return f"run {self.left.run} left it half-way: {resume}"
+        written = next((w for w in reversed(self.recent) if w.row == row.id), None)
         if written and written.verified and written.at >= self.found.created:
             return f"run {written.run} has written it since, and it is back as it was"
         return why
 
-    def _may_still_arrive(self) -> datetime | None:
-        """Until when a new line that was sent, and is not there, is waited for."""
-        if self.earlier is None or self.earlier.settled:
-            return None
-        until = self.earlier.newest + SETTLING
-        return until if until > datetime.now(UTC) else None
+    def _may_still_arrive(self, step: WriteStep) -> datetime | None:
+        """Until when a new line that was sent, and is not there, is waited for.
+
+        By product and payer: another mapping may have another name for the PSA, the agreement or
+        the product, and so another row.
+        """
+        product = dict(step.values).get("product", "")
+        for write in reversed(self.recent):
+            if write.makes is None or write.settled or write.client != self.payer:
+                continue
+            until = write.newest + SETTLING
+            if write.makes == product and until > datetime.now(UTC):
+                return until
+        return None
 
     async def _take(self, number: int, step: WriteStep) -> tuple[Outcome | None, Standing]:
         """One step: intent, write, answer, read-back. An outcome, where it ends there."""
@@ -211,7 +230,11 @@ class _Line(Struct):
             self._record_readback(intent, "verified", now)
             return None, now
         self._record_readback(intent, "differs", now)
-        said = why
+        if answer.verdict == "unknown" and step.creates and now.done == number - 1:
+            until = datetime.now(UTC) + SETTLING
+            why = f"{answer.detail}; it may still arrive: look again after {until:%H:%M} UTC"
+            return self.outcome("unknown", now, why), now
+        said = "; ".join(filter(None, (answer.detail, why)))
         if answer.verdict == "rejected":
             said = ": ".join(filter(None, (answer.code, answer.detail)))
         if now.done:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from drybill.apply.execute import Outcome, labelled
+from drybill.apply.execute import Outcome, Verdict, labelled
 from drybill.apply.standing import standing
 from drybill.journal.written import Written
 from drybill.psa.port import PsaReader, Reading
 
 
 def recheck(written: Sequence[Written], readers: Mapping[str, PsaReader]) -> list[Outcome]:
-    """One outcome a row, in their order: verified, or what is different by now.
+    """One outcome a row, in their order: verified, left half-way, or what is different by now.
 
     Raises:
         InputError, UnreachableError: a PSA cannot be read.
@@ -30,6 +30,8 @@ async def _recheck(written: Sequence[Written], readers: Mapping[str, PsaReader])
     for each in written:
         row = each.row
         now = standing(row, readings[row.psa], each.line_id)
-        why = now.against(len(row.steps_to_write))
-        found.append(labelled(row, "differs" if why else "verified", now, why))
+        verdict: Verdict = "verified"
+        if why := now.against(len(row.steps_to_write)):
+            verdict = "partial" if not each.whole and now.done else "differs"
+        found.append(labelled(row, verdict, now, why))
     return found

@@ -126,11 +126,16 @@ def _new(row: Row, reading: Reading, made: str) -> list[Segment]:
     named = made or next((s.line_id for s in row.steps_to_write if s.line_id), "")
     known = row.observed.beside if row.observed else ()
     if row.change == "create" and named:
-        return [s for s in _on_agreement(row, reading) if s.line_id == named]
+        return [
+            segment
+            for segment in _on_agreement(row, reading)
+            if segment.line_id == named and _bills(segment, row.effective)
+        ]
     return [
         segment
         for segment in _on_agreement(row, reading)
         if (segment.product, segment.effective) == (row.product, row.effective)
+        and _bills(segment, row.effective)
         and segment.line_id not in known
         and made in ("", segment.line_id)
     ]
@@ -145,7 +150,9 @@ def _is_planned(row: Row, made: Segment) -> bool:
     ):
         return False
     like = row.observed if row.dated else None
-    return like is None or (made.billing.value, made.included, made.cancelled) == (
+    if like is None:
+        return made.cancelled is None
+    return (made.billing.value, made.included, made.cancelled) == (
         like.billing,
         like.included,
         like.cancelled,

@@ -28,10 +28,10 @@ async def unmoved(
     for name in sorted({invoice.psa for invoice in moved}):
         try:
             now = {each.agreement_id: each for each in await readers[name].read_witnesses()}
-        except DrybillError as error:
-            said.append(
-                f"{name}: its own figures cannot be read again: {error.problems[0].summary}"
-            )
+        except Exception as error:  # an adapter may fail in any way, and everything was written
+            known = isinstance(error, DrybillError) and bool(error.problems)
+            why = error.problems[0].summary if known else type(error).__name__  # type: ignore[attr-defined]
+            said.append(f"{name}: its own figures cannot be read again: {why}")
             continue
         for invoice in moved:
             witness = now.get(invoice.agreement_id) if invoice.psa == name else None
@@ -39,7 +39,7 @@ async def unmoved(
                 continue
             if witness.amount == invoice.witness:
                 said.append(
-                    f"WITNESS_UNMOVED: agreement {invoice.agreement_id} was written, and the PSA "
+                    f"WITNESS_UNMOVED: the invoice of {invoice.agreement_id} changed, and the PSA "
                     f"still says {invoice.witness:f} {invoice.currency} for {invoice.invoice_date}"
                 )
     return said

@@ -57,6 +57,9 @@ def _writable(group: Group) -> tuple[str, str]:
 
 def _switch_off(group: Group) -> tuple[str, str]:
     change = group.row.change or ""
+    if group.row.dated:
+        names = ", ".join(toml(name) for name in (change, "create", "end"))
+        return "a dated change needs three switches", f"# in [writes], fields must hold: {names}"
     fix = f"# in [writes], add to fields: {toml(change)}"
     return f"the switch `{change}` is off", fix
 

@@ -135,6 +135,8 @@ def propose(
     row.amount_after = total(row.pieces_after, contract.agreement.currency)
     main = "SEATS_ADDED" if wanted > before else "NOT_USED" if wanted == 0 else "SEATS_REMOVED"
     _reason(row, main, number)
+    if dated:
+        row.reasons += (Reason("DATED_CHANGE", effective.isoformat()),)
     add_leak(row, contract, number, wanted, line, last)
     if last.cancelled is not None and last.cancelled < contract.period.end and not ends:
         row.reasons += (Reason("LINE_ENDS", last.cancelled.isoformat()),)

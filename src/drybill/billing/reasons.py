@@ -218,6 +218,10 @@ REASONS: dict[str, Meaning] = {
         "The PSA takes whole numbers only.", "Add a `round` rule to the product."
     ),
     "ZERO_NOT_SUPPORTED": Meaning("The PSA takes no 0.", 'Set `at_zero = "end"`.'),
+    "RESTORED_ALREADY": Meaning("The line holds what it held before that run.", ""),
+    "DATED_CHANGE": Meaning(
+        "The line ends and its like begins on that day with the new quantity, in two steps.", ""
+    ),
     "BILLED_UNPROJECTED": Meaning(
         "The client is billed for this product on an agreement of which no invoice can be "
         "projected: what is billed in all is not known.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -83,7 +84,7 @@ def apply_plan(
     leak = leaks(row for row in plan.writes if row.id in verified)
     for notice in notices:
         talk(f"warning: {clean(notice)}")
-    talk(render_end(run, outcomes, leak))
+    talk(render_end(run, outcomes, shlex.quote(str(mapping.path)), leak))
     return exit_for(outcomes)
 
 

@@ -218,7 +218,7 @@ def _fresh(
                 code=code,
                 quiet_rows=run.computed.quiet,
                 selection=run.selection,
-                notices=(*notices, *_warnings(mapping, run.plan)),
+                notices=(*notices, *_left_open(journal, run, now), *_warnings(mapping, run.plan)),
                 applying=apply,
             )
             summary: dict[str, object] = {"buckets": dict(run.plan.buckets)}
@@ -353,6 +353,19 @@ def _recounted(
         run.fetched.instances,
     )  # fmt: skip
     return known, run.fetched.readers
+
+
+def _left_open(journal: Journal, run: DryRun, now: datetime) -> list[str]:
+    """Earlier runs whose writing did not come to an end, as far as anybody knows."""
+    from datetime import timedelta
+
+    instances = set(run.fetched.instances.values())
+    found = journal.left_open(instances, now - timedelta(hours=24))
+    return [
+        f"run {name} left {lines} line{'s' if lines > 1 else ''} open or unknown: "
+        f"drybill runs resume {name} --apply"
+        for name, lines in sorted(found.items())
+    ]
 
 
 def _warnings(mapping: Mapping, plan: Plan) -> list[str]:

@@ -56,4 +56,5 @@ def shown() -> Iterator[None]:
     try:
         yield
     finally:
+        tell(None)
         line.clear()

@@ -66,7 +66,7 @@ def resume(
     with Journal.open(write=False) as journal:
         found = journal.run(run)
         registered = applied_plan(journal, found)
-        plans = [digest for digest in (registered.digest, registered.parent) if digest]
+        plans = journal.family(registered.digest)
         done, open_ = journal.verified(plans), journal.begun(plans)
     if registered.content is None:
         summary = f"the contents of plan {registered.digest[:8]} were purged"
@@ -118,6 +118,8 @@ def recheck(run: Annotated[str, typer.Argument(help="The run, or its beginning."
         put(f"{render_outcome(outcome)}\n")
     moved = sum(outcome.verdict != "verified" for outcome in outcomes)
     put(f"run {found.id}: {len(outcomes) - moved} of {len(outcomes)} lines hold what it wrote\n")
+    if not all(each.whole for each in written):
+        put(f"  what it did not bring to an end: drybill runs resume {found.id} --apply\n")
     raise typer.Exit(int(Exit.DIFFERENCES if moved else Exit.DONE))
 
 

@@ -20,7 +20,7 @@ def undo(
 
     Every value comes from the journal, so switches and row guards are not asked; client and run
     guards are. A line that somebody changed since is left alone. A terminal asks for the number of
-    lines; without one the run that you name is the confirmation.
+    lines; without one, --apply restores only what an earlier undo RUN has shown.
     """
     from datetime import UTC, datetime
     from pathlib import Path
@@ -29,9 +29,9 @@ def undo(
     from drybill.cli import words
     from drybill.cli.applying import apply_plan, ended
     from drybill.cli.progress import shown
-    from drybill.cli.screen import open_journal, put
+    from drybill.cli.screen import on_terminal, open_journal, put
     from drybill.cli.view import Format, View
-    from drybill.errors import Exit
+    from drybill.errors import Exit, InputError, Problem
     from drybill.flow.fetch import fetch
     from drybill.flow.memory import identity, recent_writes
     from drybill.flow.run import Request
@@ -63,6 +63,7 @@ def undo(
         content = encode(found.plan)
         digest = digest_of(content)
         facts = {"command": "undo", "of": undone.id, "reason": reason or ""}
+        seen = journal.has_plan(digest)
         own = journal.start_run(identity(path), now, facts)
         with ended(journal, own):
             journal.register_plan(own, digest, content, None, now, fetched.instances)
@@ -81,6 +82,10 @@ def undo(
                 applying=apply,
             )
             code = Exit.DONE
+            if apply and not seen and not on_terminal():
+                summary = "nobody has seen this plan: without a terminal it must be shown first"
+                fix = f"drybill undo {undone.id}, and then the same with --apply"
+                raise InputError([Problem("not-confirmed", None, summary, fix)])
             if apply:
                 known = FoundPlan(
                     found.plan, digest, content, now, identity(path), fetched.instances

@@ -7,19 +7,14 @@ from collections.abc import Mapping
 from datetime import date
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from drybill.billing.agreement import Segment
 from drybill.billing.invoicing import invoices as lay_out
 from drybill.billing.invoicing import settle, totals
-from drybill.billing.matching import Contract, Line, contracts
-from drybill.billing.number import Number
-from drybill.billing.policy import Product
-from drybill.billing.projection import project, total
-from drybill.billing.proposal import compared_row, hold, line_row, observed, propose
-from drybill.billing.quantity import UNKNOWN, ZERO
-from drybill.billing.row import Bucket, Reason, Row
+from drybill.billing.matching import Contract, contracts
+from drybill.billing.proposal import line_row
+from drybill.billing.row import Bucket, Row
 from drybill.flow.compute import hear, planners, slots_of, summaries
+from drybill.flow.reversal import line_of, reversed_row
 from drybill.flow.run import Fetched
 from drybill.journal.written import Written
 from drybill.mapping.load import Mapping as MappingFile
@@ -55,33 +50,31 @@ def restoring(
     slots = slots_of(mapping.policy, fetched)
     for reading in fetched.readings.values():
         found |= contracts(reading.agreements, reading.segments, None, slots)
-    undone = {each.row.id: each for each in written}
     rows: list[Row] = []
     lost: list[str] = []
+    taken: set[tuple[str, str, str]] = set()  # lines that have a row: psa, agreement, line
+    for each in written:
+        contract = found.get((each.row.psa, each.row.agreement_id))
+        segments = fetched.readings[each.row.psa].segments
+        line = line_of(each, contract, segments) if contract else None
+        if contract is None or line is None:
+            lost.append(_gone(each))
+            continue
+        row = reversed_row(each, contract, line, run)
+        lost += _issued_since(each.row, contract)
+        if row.bucket is Bucket.UNCHANGED:
+            lost.append(f"{_name(each.row)}: taken back already")
+        if row.bucket is not Bucket.UNCHANGED or line in contract.lines.get(each.row.product, ()):
+            rows.append(row)
+            taken.add((row.psa, row.agreement_id, line.id))
     for contract in found.values():
         for product_id, lines in contract.lines.items():
-            for line in lines:
-                row = line_row(contract, product_id, line)
-                before = undone.get(row.id)
-                if before is not None and before.row.change == "end":
-                    continue
-                if before is not None:
-                    row = _restored(before, contract, product_id, line, run)
-                    lost += _issued_since(before.row, contract)
-                    del undone[row.id]
-                rows.append(row)
-    for each in [each for each in undone.values() if each.row.change == "end"]:
-        contract_of = found.get((each.row.psa, each.row.agreement_id))
-        line_of = _ended(each.row, contract_of, fetched) if contract_of else None
-        if contract_of and line_of:
-            rows.append(_reopened(each, contract_of, line_of, run))
-            lost += _issued_since(each.row, contract_of)
-            del undone[each.row.id]
-    lost += [
-        f"{each.row.client or each.row.client_id}, {each.row.description or each.row.product}: "
-        "the line is gone; restore it by hand"
-        for each in undone.values()
-    ]
+            key = (contract.agreement.psa, contract.agreement.id)
+            rows += [
+                line_row(contract, product_id, line)
+                for line in lines
+                if (*key, line.id) not in taken
+            ]
     plan_writes(rows, planners(fetched))
     for row in rows:
         row.would_write = row.bucket.differs and not row.held_by and bool(row.steps_to_write)
@@ -91,85 +84,16 @@ def restoring(
     )
 
 
-def _ended(row: Row, contract: Contract, fetched: Fetched) -> Line | None:
-    """The line that a run ended, whether it still bills some days of the period or none."""
-    wanted = row.observed.line_id if row.observed else ""
-    for line in contract.lines.get(row.product, ()):
-        if line.last.line_id == wanted:
-            return line
-    for segment in fetched.readings[row.psa].segments:
-        if (segment.agreement_id, segment.line_id) == (row.agreement_id, wanted):
-            return Line((segment,), row.slot)
-    return None
+def _name(row: Row) -> str:
+    return f"{row.client or row.client_id}, {row.description or row.product}"
 
 
-def _reopened(written: Written, contract: Contract, line: Line, run: str) -> Row:
-    """The row that takes an end back. It is held where another line has taken its place."""
-    before, seen = written.row, written.row.observed
-    row = line_row(contract, before.product, line)
-    row.product_key = before.product_key
-    beside = [
-        segment.line_id
-        for other in contract.lines.get(before.product, ())
-        if other is not line
-        for segment in other.segments
-    ]
-    own = [segment.line_id for segment in line.segments]
-    row.observed = observed(line.last, contract.agreement.terms, tuple(sorted({*beside, *own})))
-    row.bucket, row.change = Bucket.CHANGE, "reopen"
-    row.effective, row.ends = before.effective, seen.cancelled if seen else None
-    reopened = (*line.segments[:-1], replace(line.last, cancelled=row.ends))
-    row.pieces_after = project(reopened, contract.agreement, contract.period)
-    row.amount_after = total(row.pieces_after, contract.agreement.currency)
-    row.reasons = (Reason("RESTORED", f"run {run}"),)
-    if beside or not _as_left(written, line.last):
-        now = f"line {beside[0]} bills it now" if beside else f"ended on {line.last.cancelled}"
-        hold(row)
-        row.reasons = (Reason("CHANGED_SINCE", f"run {run} ended it on {before.effective}; {now}"),)
-    return row
-
-
-def _restored(written: Written, contract: Contract, product_id: str, line: Line, run: str) -> Row:
-    before = written.row
-    created = before.change == "create"
-    product = Product(
-        before.product_key,
-        {contract.agreement.psa: product_id},
-        at_zero="end" if created else "keep",
-    )
-    row = compared_row(contract, product, line, Number())
-    wanted = ZERO if created or before.quantity_before is UNKNOWN else before.quantity_before
-    propose(row, contract, product, line, wanted, Number())
-    row.counted = wanted
-    row.reasons = (Reason("RESTORED", f"run {run}"),)
-    if not _as_left(written, line.last):
-        hold(row)
-        row.reasons = (Reason("CHANGED_SINCE", f"run {run} left {_text(before)}"),)
-    return row
-
-
-def _as_left(written: Written, now: Segment) -> bool:
-    """Whether a line is still as the run left it, its stamp aside. A line that is alike and has
-    another id is somebody else's."""
-    before = written.row
-    if written.line_id not in ("", now.line_id):
-        return False
-    if before.change == "create":
-        made = (before.quantity_after, before.unit_price, before.effective)
-        return (now.quantity, now.unit_price, now.effective) == made
-    seen = before.observed
-    if seen is None:
-        return False
-    begins = before.effective if before.dated else seen.effective
-    ends = before.effective if before.change == "end" else seen.cancelled
-    quantity = seen.quantity if before.change == "end" else before.quantity_after
-    left = (quantity, seen.unit_price, begins, ends, seen.included)
-    found = (now.quantity, now.unit_price, now.effective, now.cancelled, now.included)
-    return left == found and seen.billing == now.billing.value
-
-
-def _text(row: Row) -> str:
-    return "an unknown quantity" if row.quantity_after is UNKNOWN else f"{row.quantity_after:f}"
+def _gone(written: Written) -> str:
+    if not written.whole:
+        return f"{_name(written.row)}: left half-way; drybill runs resume finishes it"
+    if written.row.change == "create":
+        return f"{_name(written.row)}: the line that the run made is gone already"
+    return f"{_name(written.row)}: the line is gone; restore it by hand"
 
 
 def _issued_since(before: Row, contract: Contract) -> list[str]:

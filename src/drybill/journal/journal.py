@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -211,6 +211,10 @@ class Journal:
         names = [f"{plan.digest[:19]} (run {plan.run})" for plan in plans]
         raise _not_one("plan", prefix, names, several=several)
 
+    def has_plan(self, digest: str) -> bool:
+        """Whether a run has registered the plan with this whole digest."""
+        return bool(self._database.rows("SELECT 1 FROM plans WHERE digest = ?", digest))
+
     def last_plan(self, mapping: str | None = None) -> RegisteredPlan | None:
         """The plan that was registered last (for one mapping, or at all), whatever its as-of."""
         where = "" if mapping is None else " WHERE mapping = ?"
@@ -262,9 +266,48 @@ class Journal:
         """
         return writes.recent(self._database, instance, utc_text(now - timedelta(hours=24)))
 
-    def begun(self, plans: Iterable[str]) -> dict[str, Begun]:
-        """Row -> where the plans (digests) began to write it and nobody knows that it is done."""
+    def begun(self, plans: Iterable[str] | None = None) -> dict[str, Begun]:
+        """Row -> where the plans (digests; None: all) began to write it and nobody knows that it is
+        done."""
         return writes.begun(self._database, plans)
+
+    def begun_in(self, run: str) -> set[str]:
+        """Rows that this run (its whole id) began and of which nobody knows that they are done."""
+        return {row for row, each in writes.begun(self._database).items() if each.run == run}
+
+    def newest_writers(self) -> dict[str, tuple[str, str]]:
+        """Row -> the run that wrote it last, and the run that read that back."""
+        return writes.newest_writers(self._database)
+
+    def left_open(self, instances: Collection[str], since: datetime) -> dict[str, int]:
+        """Run -> of how many lines of these PSAs nobody knows that their writing came to its end.
+
+        Of changes of several steps whenever it was, of the others since a moment.
+        """
+        found: dict[str, int] = {}
+        for each in writes.begun(self._database).values():
+            if each.instance in instances and (each.of > 1 or each.at >= since):
+                found[each.run] = found.get(each.run, 0) + 1
+        return found
+
+    def family(self, digest: str) -> set[str]:
+        """A plan, all that it was cut from, and all that were cut from those."""
+        children: dict[str, set[str]] = {}
+        parents: dict[str, str] = {}
+        for entry in entries.select(self._database, "kind = 'plan' ORDER BY seq"):
+            body = entry.body or {}
+            if body.get("parent"):
+                parents[body["digest"]] = body["parent"]
+                children.setdefault(body["parent"], set()).add(body["digest"])
+        root = digest
+        while root in parents and parents[root] != digest:
+            root = parents[root]
+        found, waiting = {root, digest}, [root]
+        while waiting:
+            fresh = children.get(waiting.pop(), set()) - found
+            found |= fresh
+            waiting += fresh
+        return found
 
     def verified(self, plans: Iterable[str]) -> set[str]:
         """Rows of these plans that were written and read back as meant."""

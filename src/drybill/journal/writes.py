@@ -41,6 +41,7 @@ class Write(Struct, frozen=True):
     at: datetime  # of the first intent
     newest: datetime  # intent
     settled: bool  # whether the outcome of that one is known: rejected, or read back as meant
+    makes: str | None  # product of the new line that it makes, as the PSA names it; None: none
     verified: bool
 
 
@@ -48,23 +49,31 @@ class Begun(Struct, frozen=True):
     """A row whose writing was begun and not brought to its end, by its newest intent."""
 
     intent: int
+    instance: str  # of the PSA
+    run: str
+    at: datetime
     number: int  # of the row's steps, from 1
+    of: int
 
 
-def begun(database: Database, plans: Iterable[str]) -> dict[str, Begun]:
-    """Row -> the newest intent of these plans, where the outcome meant is not known to be there.
+def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, Begun]:
+    """Row -> the newest intent of these plans (None: of all), where the outcome meant is not known
+    to be there.
 
     A first step that was rejected is none: nothing was written.
     """
-    wanted = set(plans)
+    wanted = None if plans is None else set(plans)
     found: dict[str, Begun] = {}
     intents: dict[int, dict[str, Any]] = {}
     where = "kind IN ('intent', 'answer', 'readback') ORDER BY seq"
     for entry in select(database, where):
         body = entry.body or {}
-        if entry.kind == "intent" and body.get("plan") in wanted:
+        if entry.kind == "intent" and body and (wanted is None or body["plan"] in wanted):
             intents[entry.seq] = body
-            found[body["row"]] = Begun(entry.seq, body.get("number", 1))
+            numbers = body.get("number", 1), body.get("of", 1)
+            found[body["row"]] = Begun(
+                entry.seq, body.get("instance", ""), entry.run, entry.at, *numbers
+            )
         elif intent := intents.get(body.get("intent", -1)):
             done = _read_back_whole(entry, intent)
             undone = intent.get("number", 1) == 1 and body.get("verdict") == "rejected"
@@ -84,27 +93,36 @@ def _read_back_whole(entry: Entry, intent: dict[str, Any]) -> bool:
 def verified(database: Database, plans: Iterable[str]) -> set[str]:
     """Rows of these plans that were read back as meant."""
     wanted = set(plans)
-    return {row for _, plan, row, _ in _verified(database) if plan in wanted}
+    return {row for _, _, plan, row, _ in _verified(database) if plan in wanted}
 
 
 def verified_in(database: Database, run: str) -> dict[str, str]:
-    """Rows that one run wrote, or read back as written, whatever plan they are of, each with the
-    id of the line that was found; empty where none was kept."""
-    return {row: line for reader, _, row, line in _verified(database) if reader == run}
+    """Rows that one run wrote, or read back as written, whatever plan they are of and whoever read
+    them back, each with the id of the line that was found; empty where none was kept."""
+    return {
+        row: line for writer, reader, _, row, line in _verified(database) if run in (writer, reader)
+    }
 
 
-def _verified(database: Database) -> Iterator[tuple[str, str, str, str]]:
-    """(run that read it back, plan, row, line id) of everything that was read back as meant."""
-    intents: dict[int, dict[str, Any]] = {}
+def _verified(database: Database) -> Iterator[tuple[str, str, str, str, str]]:
+    """(run that wrote it, run that read it back, plan, row, line id) of everything that was read
+    back as meant."""
+    intents: dict[int, Entry] = {}
     for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
         body = entry.body or {}
         if entry.kind == "intent" and body:
-            intents[entry.seq] = body
+            intents[entry.seq] = entry
             continue
         intent = intents.get(body.get("intent", -1))
-        if intent is not None and _read_back_whole(entry, intent):
+        meant = (intent.body or {}) if intent else {}
+        if intent is not None and _read_back_whole(entry, meant):
             line = body.get("found", {}).get("line_id") or ""
-            yield entry.run, intent["plan"], intent["row"], line
+            yield intent.run, entry.run, meant["plan"], meant["row"], line
+
+
+def newest_writers(database: Database) -> dict[str, tuple[str, str]]:
+    """Row -> the run whose write of it was verified last, and the run that read that back."""
+    return {row: (writer, reader) for writer, reader, _, row, _ in _verified(database)}
 
 
 def recent(database: Database, instance: str, since: str) -> list[Write]:
@@ -140,6 +158,9 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             at=earlier.at if earlier else entry.at,
             newest=entry.at,
             settled=seq in rejected or verdicts.get(seq) == "verified",
+            makes=dict(body["step"]["values"]).get("product", "")
+            if body["step"].get("creates")
+            else None,
             verified=verified,
         )
     return list(writes.values())

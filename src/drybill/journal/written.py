@@ -14,7 +14,9 @@ class Written(Struct, frozen=True):
     """A row that a run wrote, and the line that it left."""
 
     row: Row
-    line_id: str  # empty: the journal of that time did not keep it
+    line_id: str = ""  # empty: not known
+    whole: bool = True  # False: nobody read back that all its steps were taken
+    superseded_by: str = ""  # run that has written the row since; empty: none has
 
 
 def applied_plan(journal: Journal, run: Run) -> RegisteredPlan:
@@ -24,14 +26,24 @@ def applied_plan(journal: Journal, run: Run) -> RegisteredPlan:
 
 
 def written_by(journal: Journal, run: Run) -> list[Written]:
-    """The rows that were read back as meant, in the order of the plan.
+    """The rows that it wrote, or began to, in the order of the plan.
 
     Raises:
         InputError: the run wrote nothing, or what it wrote was purged.
     """
     content = applied_plan(journal, run).content
-    lines = journal.verified_in(run.id)
-    if content is None or not lines:
+    lines, open_ = journal.verified_in(run.id), journal.begun_in(run.id)
+    if content is None or not (lines or open_):
         summary = f"run {run.id} wrote no line that the journal still holds"
         raise InputError([Problem("nothing-written", None, summary)])
-    return [Written(row, lines[row.id]) for row in decode(content).writes if row.id in lines]
+    newest = journal.newest_writers()
+    return [
+        Written(
+            row,
+            lines.get(row.id, ""),
+            row.id in lines,
+            "" if run.id in newest.get(row.id, (run.id,)) else newest[row.id][0],
+        )
+        for row in decode(content).writes
+        if row.id in lines or row.id in open_
+    ]

@@ -49,25 +49,30 @@ def _found(outcome: Outcome) -> str:
     return f"found {found}" if outcome.verdict == "refused" else f"read back {found}"
 
 
-def render_end(run: str, outcomes: Sequence[Outcome], leak: str = "") -> str:
+def render_end(run: str, outcomes: Sequence[Outcome], mapping: str, leak: str = "") -> str:
     """The numbers, and what to do about an outcome that is not the planned one.
 
-    `leak` says what the lines that were written leaked before.
+    `leak` says what the lines that were written leaked before; `mapping` is how a shell names it.
     """
+    diff = f"drybill diff {mapping}"
     numbers = Counter(outcome.verdict for outcome in outcomes)
     counted = ", ".join(f"{numbers[v]:,} {v}" for v in _VERDICTS if numbers[v]) or "nothing to do"
     says = f"run {run}: {counted}."
+    resume = f"drybill runs resume {run} --apply"
     if numbers["partial"]:
-        return f"{says} What was left open is finished by:\n  drybill runs resume {run} --apply"
+        return f"{says} What was left open is finished by:\n  {resume}"
     if numbers["unknown"] or numbers["differs"]:
         return (
-            f"{says} Look at the PSA before you go on:\n  drybill runs show {run}     drybill diff"
+            f"{says} Look at the PSA before you go on; resume reads it again first:\n"
+            f"  drybill runs show {run}     {resume}     {diff}"
         )
     if not numbers["verified"]:
-        return f"{says} Nothing was written."
+        return f"{says} Nothing was written.\n  drybill runs show {run}     {diff}"
+    if numbers["rejected"] or numbers["skipped"]:
+        return f"{says}\n  drybill runs show {run}     {resume}     {diff}"
     if leak:
         says += (
             f"\nPeriods already invoiced stay as they were billed: {leak} (leak) is yours to bill"
             " or credit by hand, and a PSA that keeps no history cannot show it any more."
         )
-    return f"{says}\n  drybill runs show {run}     drybill diff"
+    return f"{says}\n  drybill runs show {run}     {diff}"

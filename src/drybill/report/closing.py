@@ -170,7 +170,7 @@ def next_step(sheet: Sheet, document: Document, found: Findings) -> None:
     sheet.blank()
     done = f"Written by run {clean(run.id)}." if run.wrote else "Nothing was written."
     if document.applying:
-        named = "the name of the run" if plan.restores else "--plan"
+        named = "undo, which has shown it" if plan.restores else "--plan"
         done = "Nothing is written yet." if document.asking else f"Confirmed by {named}."
     sheet.prose(f"{done} {'; '.join(filter(None, says))}".rstrip(), style=STRONG)
     commands = []

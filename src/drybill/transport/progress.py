@@ -32,6 +32,6 @@ def current() -> Progress:
     return _TOLD.get() or Silent()
 
 
-def tell(progress: Progress) -> None:
-    """Names who is told from here on, in this context."""
+def tell(progress: Progress | None) -> None:
+    """Names who is told from here on, in this context; None: nobody."""
     _TOLD.set(progress)

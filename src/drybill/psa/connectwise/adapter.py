@@ -73,9 +73,13 @@ class ConnectWiseReader(Struct, frozen=True):
 
     @property
     def instance(self) -> str:
-        """Host and company, whatever the mapping calls them. Raises InputError: no company."""
+        """Host and company, whatever the mapping calls them. Raises InputError: no company.
+
+        A cloud host has two names, with and without `api-`.
+        """
         company = sha256(self.api.company().casefold().encode()).hexdigest()
-        return f"connectwise:{self.target}:{company[:16]}"
+        host = self.target.casefold().removeprefix("api-").replace("localhost", "127.0.0.1")
+        return f"connectwise:{host}:{company[:16]}"
 
     async def probe(self) -> tuple[Probe, ...]:
         """Each kind of document that drybill reads, one row of it."""

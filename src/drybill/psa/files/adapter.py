@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from itertools import chain, count
 from pathlib import Path
 
 from msgspec import Struct
@@ -45,6 +46,7 @@ class FilesReader(Struct, frozen=True):
     kind: str = "files"
     online: bool = False
     columns: set[str] = new_field(default_factory=set)  # of the lines file, once it was read
+    ids: set[str] = new_field(default_factory=set)  # of all lines, once they were read
 
     async def probe(self) -> tuple[Probe, ...]:
         """Reading the files is all that there is to try."""
@@ -71,6 +73,7 @@ class FilesReader(Struct, frozen=True):
     def _read(self, wanted: frozenset[str] | None) -> Reading:
         tables = read_tables(self.name, self.agreements, self.lines, self.currency)
         self.columns.update(tables.line_columns)
+        self.ids.update(segment.line_id for segment in tables.segments)
         agreements = [a for a in tables.agreements if wanted is None or a.id in wanted]
         segments = [s for s in tables.segments if wanted is None or s.agreement_id in wanted]
         names: dict[str, str] = {}
@@ -113,11 +116,17 @@ class FilesReader(Struct, frozen=True):
         says = f"line {change.line_id}: quantity {quantity}"
         return (WriteStep("set", change.line_id, (("quantity", quantity),), says),)
 
+    def _free(self, name: str) -> str:
+        """An id of the row: a create that is repeated is found, not doubled; one that comes after
+        such a line was ended gets the next."""
+        others = (f"{name}-{number}" for number in count(2))
+        return next(id for id in chain((name,), others) if id not in self.ids)
+
     def _create(self, change: Change, quantity: str, day: str) -> tuple[WriteStep, ...] | Refusal:
         if change.unit_price is None:
             detail = f"a new line for {change.product} needs a price, and the mapping gives none"
             return Refusal("PRICE_UNKNOWN", detail)
-        line_id = f"drybill-{change.row}"  # of the row: a repeated create is found, not doubled
+        line_id = self._free(f"drybill-{change.row}")
         price = f"{change.unit_price:f}"
         values: tuple[tuple[str, str], ...] = (
             ("agreement_id", change.agreement_id),
