@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from drybill.billing.invoice import Cause, Totals
+from drybill.billing.invoice import Cause, Totals, WitnessedLine
 from drybill.billing.row import (
     Bucket,
     Counted,
@@ -165,7 +165,11 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "leak": money(invoice.leak),
         "witness": None
         if invoice.witness is None
-        else {"amount": money(invoice.witness), "agrees": invoice.witness_agrees},
+        else {
+            "amount": money(invoice.witness),
+            "agrees": invoice.witness_agrees,
+            "lines": [_witnessed(line) for line in invoice.witness_lines],
+        },
         # Encoded one by one: thousands of living dicts would keep the garbage collector busy.
         "lines": [msgspec.Raw(_encoded(_line(row, stopped))) for row in rows],
         "agreement": invoice.agreement,
@@ -174,6 +178,17 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "hidden_lines": len(hidden),
         "hidden_before": money(hidden_before),
         "hidden_after": money(hidden_after),
+    }
+
+
+def _witnessed(line: WitnessedLine) -> _Object:
+    said = line.said
+    return {
+        "line_id": said.line_id,
+        "description": said.description,
+        "quantity": quantity(said.quantity),
+        "amount": money(said.amount),
+        "agrees": line.agrees,
     }
 
 
