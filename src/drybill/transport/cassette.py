@@ -1,8 +1,9 @@
 """Recordings: all reads of one run in one file without secrets, and the same run from it, offline.
 
-A recording holds GET answers only, beside what else the run depended on (`facts`), and of reads
-that got no answer what they failed with. Authorization, cookies and request headers are left out;
-every secret of the process is taken out of the rest.
+A recording holds reads only: GETs, and POSTs that were declared reads (`read_by_post`), told apart
+by their bodies; beside what else the run depended on (`facts`), and of reads that got no answer
+what they failed with. Authorization, cookies and request headers are left out; every secret of the
+process is taken out of the rest.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ MASKED = secrets.MASK  # what stands in a recording where a secret stood
 _HEADERS = frozenset({"content-type", "link", "date", "retry-after"})
 _OFFLINE = False
 _HIDDEN: set[str] = set()
+_BY_POST: set[str] = set()  # paths
 _FAILURES: dict[str, Failure] = {}  # by request; of this recording or of the one that is replayed
 
 
@@ -79,6 +81,11 @@ class _Tape(Struct, frozen=True):
 def replaying() -> bool:
     """Whether answers come from a recording: then there is nobody to prove oneself to."""
     return _OFFLINE
+
+
+def read_by_post(path: str) -> None:
+    """A POST to this path is a read: recorded and replayed, and offline never sent."""
+    _BY_POST.add(path)
 
 
 def hide(word: str) -> None:
@@ -232,7 +239,7 @@ def _vcr(mode: str, keeper: type) -> Any:
 
     machine = vcr.VCR(
         record_mode=mode,
-        match_on=("method", "scheme", "host", "port", "path", "query"),
+        match_on=("method", "scheme", "host", "port", "path", "query", "raw_body"),
         decode_compressed_response=True,
         before_record_request=_request,
         before_record_response=_response,
@@ -245,8 +252,9 @@ def _vcr(mode: str, keeper: type) -> Any:
 
 def _request(request: Any) -> Any:
     """Reads only; a token is asked for with a POST."""
-    if request.method != "GET":
+    if request.method != "GET" and not (request.method == "POST" and request.path in _BY_POST):
         return None
+    request.body = secrets.redacted_body(request.body) if request.body else None
     request.headers = {}
     request.uri = _masked(request.uri)
     return request

@@ -166,7 +166,11 @@ class Client:
 
         The wall knows it as a declared read: method and whole path.
         """
+        cassette.read_by_post(self._url(path).path)
         return await self._send("POST", path, None, headers, _ENCODE.encode(body))
+
+    def _url(self, path: str) -> httpx.URL:
+        return self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode())
 
     async def write(self, method: str, path: str, body: object) -> Answer:
         """One write, sent once and never again by itself. Raises HttpError."""
@@ -294,7 +298,7 @@ class Client:
         extra = {"Content-Type": "application/json"} if content is not None else {}
         request = self._http.build_request(
             method,
-            self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode()),
+            self._url(path),
             params=httpx.QueryParams(params) if params else None,
             headers={**extra, **(headers or {})},
             content=content,
