@@ -203,7 +203,12 @@ class AlgaPsa:
         found = self.store.get("alga-invoice", id) or {}
         row = found["row"]
         charges = [
-            {**charge, "tenant": row["tenant"], "rate": int(charge["total_price"])}
+            {
+                **charge,
+                **{name: int(charge[name]) for name in _MONEY},  # texts later, numbers here
+                "tenant": row["tenant"],
+                "rate": int(charge["total_price"]),
+            }
             for charge in self._all("charge", id)
         ]
         data = {
@@ -217,11 +222,13 @@ class AlgaPsa:
             "tax": 0,
             "total": row["subtotal"],
             "total_amount": row["subtotal"],
+            "is_manual": False,
             "invoice_charges": charges,
             "recurring_service_period_start": start.isoformat(),
             "recurring_service_period_end": end.isoformat(),
             "recurring_invoice_window_start": selector["windowStart"],
             "recurring_invoice_window_end": selector["windowEnd"],
+            "recurring_execution_window_kind": row["recurring_execution_window_kind"],
         }
         return JSONResponse({"data": data}, 201)
 
@@ -378,6 +385,7 @@ class AlgaPsa:
         return JSONResponse(body)
 
 
+_MONEY = ("unit_price", "total_price", "tax_amount", "net_amount")
 TODAY, DUE = "2026-11-23", "2026-12-23"  # the day of the recordings: no answer depends on a clock
 META = {"timestamp": f"{TODAY}T17:21:33.777Z", "version": "1.0.0"}
 _NOT_DUE = "Recurring service periods were not materialized for this recurring execution window."

@@ -203,18 +203,22 @@ def read_services(
     found: Found,
 ) -> None:
     """Fills `found.segments` with the services of one contract line, and `found.billed`."""
-    refusal = _refusal(agreement, known.clients_on(line))
+    shared = known.clients_on(line)
+    refusal = _refusal(agreement, shared)
     digits = minor_units(agreement.currency)
     for each in services:
         service, configuration = each.service, each.configuration
         entry = known.catalog.get(service.service_id)
+        quantity = configuration.quantity
+        id = configuration.config_id
+        if shared > 1:  # it stands on the agreement of each client
+            id = f"{id}@{line.client_contract_id or line.client_id}"
         unsupported = _unsupported(line, each)
         rate = None if unsupported else _rate(each, entry, agreement.currency, settings)
         if rate is None and not unsupported:
-            found.note(f"services have no price in {agreement.currency}", configuration.config_id)
-        quantity = configuration.quantity
+            found.note(f"services have no price in {agreement.currency}", id)
         name = service.service_name or service.service_id
-        found.billed[configuration.config_id] = Billed(
+        found.billed[id] = Billed(
             service.service_id,
             f"{name} on {line.contract_line_name or line.contract_line_id}",
             agreement.next_period_start,
@@ -222,7 +226,7 @@ def read_services(
         )
         found.segments.append(
             Segment(
-                line_id=configuration.config_id,
+                line_id=id,
                 agreement_id=agreement.id,
                 product=_product(service, entry, products, known.catalog),
                 quantity=UNKNOWN if quantity is None else plain(quantity),
