@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from drybill.sandbox import seed_algapsa
 from drybill.sandbox.algapsa import put
 from drybill.sandbox.serve import serving
 from drybill.sandbox.store import Store
@@ -119,3 +120,30 @@ def test_a_fault_429_has_the_recorded_body() -> None:
 
     exchange = EXCHANGES["rate-limited-429"]
     assert BODIES["429"] == (exchange["status"], exchange["answered"])
+
+
+def test_the_sandboxs_own_tenant_has_no_field_that_the_recordings_lack(tmp_path: Path) -> None:
+    store = Store(tmp_path / "sandbox.db")
+    seed_algapsa.seed(store)
+    invoice = {**answered("invoice-generate")["data"], **answered("invoice-get")["data"]}
+    for kind, theirs in (
+        ("client", answered("clients")["data"][0]),
+        ("contract", answered("contracts")["data"][0]),
+        ("line", answered("client-contract-lines")["data"][0]),
+        ("service", answered("services")["data"][0]),
+        ("on-line", answered("line-services")["data"][0]),
+        ("invoice", invoice),
+        ("charge", answered("invoice-items")["data"][0]),
+    ):
+        rows = [each["row"] for each in store.all(f"alga-{kind}")]
+        assert rows, kind
+        for row in rows:
+            assert unknown(row, theirs) == [], kind
+
+
+def unknown(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    found = [name for name in ours if name not in theirs]
+    for name, value in ours.items():
+        if isinstance(value, dict) and isinstance(theirs.get(name), dict):
+            found += unknown(value, theirs[name])
+    return found

@@ -172,7 +172,12 @@ class AlgaPsaReader(Struct, frozen=True):
         rows = self.api.rows
         clients = await rows("/clients", wire.Client, id_of=lambda each: each.client_id)
         contracts = await rows("/contracts", wire.Contract, id_of=lambda each: each.contract_id)
-        catalog = await rows("/services", wire.CatalogEntry, id_of=lambda each: each.service_id)
+        catalog = await rows(
+            "/services",
+            wire.CatalogEntry,
+            params={"item_kind": "any"},  # products, too: licences may be some
+            id_of=lambda each: each.service_id,
+        )
         try:
             invoices = await rows("/invoices", wire.Invoice, id_of=lambda each: each.invoice_id)
         except Denied:
