@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def not_recorded(error: Exception) -> bool:
 
 def note_failure(request: httpx.Request, error: HttpError) -> None:
     """Keeps what a read failed with, for the recording that is made, if one is."""
-    if request.method == "GET" and not _OFFLINE:
+    if _is_read(request.method, request.url.path) and not _OFFLINE:
         (problem,) = error.problems
         _FAILURES[_name(request)] = Failure(
             type(error).__name__, problem.summary, problem.fix, error.status, error.said
@@ -192,7 +193,14 @@ def noted_failure(request: httpx.Request) -> HttpError | None:
 
 
 def _name(request: httpx.Request) -> str:
-    return f"{request.method} {_masked(str(request.url))}"
+    """By its body, too, where it has one."""
+    content = secrets.redacted_body(request.content)
+    told = f" {sha256(content).hexdigest()[:16]}" if content else ""
+    return f"{request.method} {_masked(str(request.url))}{told}"
+
+
+def _is_read(method: str, path: str) -> bool:
+    return method == "GET" or (method == "POST" and path in _BY_POST)
 
 
 def _masked(url: str) -> str:
@@ -252,7 +260,7 @@ def _vcr(mode: str, keeper: type) -> Any:
 
 def _request(request: Any) -> Any:
     """Reads only; a token is asked for with a POST."""
-    if request.method != "GET" and not (request.method == "POST" and request.path in _BY_POST):
+    if not _is_read(request.method, request.path):
         return None
     request.body = secrets.redacted_body(request.body) if request.body else None
     request.headers = {}
