@@ -287,6 +287,26 @@ def test_pages_are_read_to_the_declared_total(alga: Site) -> None:
     assert "came twice" in said.err
 
 
+def test_invoices_are_read_anew_only_where_one_came_or_went(alga: Site) -> None:
+    """They are read for each line that is written, and there may be thousands."""
+    for number in range(300):
+        id = f"a1990000-0000-4000-8000-{number:012}"
+        put(alga.store, "invoice", id, {"invoice_id": id, "client_id": "x", "status": "paid"})
+    plan = alga.plan()
+    before = len(alga.store.requests())
+    assert alga.apply(plan).code == Exit.DONE
+    asked = [
+        each["query"]
+        for each in alga.store.requests()[before:]
+        if each["path"] == "/api/v1/invoices"
+    ]
+    top = "sort=created_at&order=desc&page=1&limit=100"
+    whole = [top, *(top.replace("page=1", f"page={page}") for page in (1, 2, 3, 4))]
+    assert asked[:5] == whole
+    assert set(asked[9:]) == {top}
+    assert len(asked) == 1 + 4 * 2 + 3 * 2
+
+
 # -- refusals --------------------------------------------------------------------------------
 
 

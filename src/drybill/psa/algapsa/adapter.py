@@ -179,7 +179,7 @@ class AlgaPsaReader(Struct, frozen=True):
             id_of=lambda each: each.service_id,
         )
         try:
-            invoices = await rows("/invoices", wire.Invoice, id_of=lambda each: each.invoice_id)
+            invoices = await self.api.invoices()
         except Denied:
             invoices = None
         lines: dict[str, list[wire.ContractLine]] = {}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from drybill.psa.algapsa.settings import Settings
-from drybill.psa.algapsa.wire import Refused
+from drybill.psa.algapsa.wire import Invoice, Invoices, Refused
 from drybill.transport import cassette
 from drybill.transport.auth import StaticHeaders, fetch_all, fetch_name
 from drybill.transport.client import Answer, Client
@@ -51,6 +51,7 @@ class Api:
         self._name, self._settings, self._base, self._may_write = name, settings, base, may_write
         self.previews = settings.credentials.session is not None and settings.witness != "off"
         self._session = ""
+        self._issued: tuple[Invoices, list[Invoice]] | None = None  # the newest, and all
         self.client = Client(
             name,
             settings.url,
@@ -95,6 +96,16 @@ class Api:
         return await self.client.rows(
             ROOT + path, kind, PAGES, rows_at="data", params=params, id_of=id_of, what="pages"
         )
+
+    async def invoices(self) -> list[Invoice]:
+        """All of them. The list is long and read for each line that is written: what was read once
+        holds while as many are declared and the newest hundred are the same."""
+        at, newest = "/invoices", {"sort": "created_at", "order": "desc"}
+        top = (await self.get(at, {**newest, "page": "1", "limit": "100"})).decode(Invoices)
+        if self._issued is None or self._issued[0] != top:
+            every = await self.rows(at, Invoice, params=newest, id_of=lambda each: each.invoice_id)
+            self._issued = top, every
+        return self._issued[1]
 
     async def preview(self, body: object) -> Answer:
         """What an invoice would hold. With the session beside the key, which alone is not enough;

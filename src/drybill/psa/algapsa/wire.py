@@ -150,6 +150,17 @@ class LineServices(Struct, frozen=True):
     data: list[LineService]
 
 
+class Counts(Struct, frozen=True):
+    total: int
+
+
+class Invoices(Struct, frozen=True):
+    """The first page of them, and how many there are."""
+
+    data: list[Invoice]
+    pagination: Counts
+
+
 class Charges(Struct, frozen=True):
     data: list[Charge]
 
