@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,10 @@ from site_of_work import Site
 from command import drybill
 from drybill.errors import Exit
 from drybill.journal import Journal
+from drybill.mapping.load import load
+from drybill.psa.algapsa.adapter import AlgaPsaReader, adapter
+from drybill.psa.algapsa.writing import AlgaPsaWriter
+from drybill.psa.registry import open_psa
 from drybill.sandbox.algapsa import put
 from drybill.sandbox.seed_algapsa import (
     BACKUP,
@@ -29,6 +34,7 @@ from drybill.sandbox.seed_algapsa import (
     contract_id,
     line_id,
 )
+from drybill.transport.errors import WallError
 
 WONDERLAND, CONTOSO, FABRIKAM = (client_id(number) for number in (250, 251, 252))
 SEATS = {number: config_id(number, M365) for number in (250, 251, 252)}
@@ -421,8 +427,9 @@ def test_a_later_period_is_not_written_alone(alga: Site) -> None:
         ({"is_template": True}, "they are templates"),
         ({"cadence_owner": "client"}, "no invoice tells where it stands"),
         ({"start_date": None}, "they have no start date"),
-        ({"start_date": "soon"}, "they have no start date"),
+        ({"start_date": "soon"}, "they have a date that cannot be read"),
         ({"end_date": "later"}, "they have a date that cannot be read"),
+        ({"end_date": "2026-12-31T06:00:00.000Z"}, "they have a date that cannot be read"),
         ({"contract_id": contract_id(7)}, "their contract is not listed"),
     ],
 )
@@ -627,6 +634,57 @@ def test_a_preview_that_says_no_with_200_is_no_witness(alga: Site) -> None:
     assert invoices[line_id(250, "Licences")] is None
     assert invoices[line_id(250, "Security")] is not None
     assert "Recurring service periods were not materialized" in said_of_psa(alga)
+
+
+# -- the wall --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("session", [True, False])
+def test_a_reader_can_neither_write_nor_make_an_invoice(alga: Site, session: bool) -> None:
+    if not session:
+        alga.change(', session = "env:SANDBOX_ALGA_SESSION"', "")
+    reader = open_psa("main", load(Path(alga.mapping)).psas["main"], alga.folder)
+    assert isinstance(reader, AlgaPsaReader)
+    line = f"/api/v1/contract-lines/{line_id(250, 'Licences')}/services/{M365}"
+
+    async def tried(call: Any) -> None:
+        async with reader.session():
+            await call(reader.api.client)
+
+    for refused in (
+        lambda c: c.write("PUT", line, {"quantity": 1}),
+        lambda c: c.write("DELETE", line, {}),
+        lambda c: c.query("/api/v1/invoices/generate", {}),
+        lambda c: c.query("/api/v1/contract-lines", {}),
+        lambda c: c.query("/api/v1/invoices/preview/", {}),
+        *(() if session else (lambda c: c.query("/api/v1/invoices/preview", {}),)),
+    ):
+        with pytest.raises(WallError):
+            asyncio.run(tried(refused))
+    assert alga.store.requests() == []
+
+
+def test_nor_can_the_writer(alga: Site) -> None:
+    reader = open_psa("main", load(Path(alga.mapping)).psas["main"], alga.folder)
+    writer = adapter.writer(reader)
+    assert isinstance(writer, AlgaPsaWriter)
+
+    async def tried(method: str, path: str) -> None:
+        async with writer:
+            await writer._api.client.write(method, path, {})
+
+    for method, path in (
+        ("POST", "/api/v1/invoices/generate"),
+        ("POST", "/api/v1/invoices/preview"),
+        ("POST", "/api/v1/contract-lines"),
+        ("PUT", f"/api/v1/contract-lines/{line_id(250, 'Licences')}"),
+        ("PUT", f"/api/v1/contract-lines/{line_id(250, 'Licences')}/fixed-config"),
+        ("DELETE", f"/api/v1/contract-lines/{line_id(250, 'Licences')}/services/{M365}"),
+        ("PUT", "/api/v1/contract-lines/bulk/update"),
+    ):
+        with pytest.raises(WallError):
+            asyncio.run(tried(method, path))
+    assert alga.store.requests() == []
 
 
 # -- settings, keys, recordings --------------------------------------------------------------

@@ -21,9 +21,8 @@ from drybill.billing.projection import in_force
 from drybill.billing.quantity import UNKNOWN, plain
 from drybill.psa.algapsa import wire
 from drybill.psa.algapsa.settings import Settings
-from drybill.psa.algapsa.windows import Invoiced, key_of
+from drybill.psa.algapsa.windows import Invoiced, key_of, midnight
 from drybill.psa.notes import Notes
-from drybill.transport.values import day
 
 # Frequencies of the document; `bi-weekly` says neither "every two" nor "twice a".
 _CYCLES = {
@@ -123,13 +122,13 @@ def _agreement(
         said = "contract lines are not projected, their client names no currency; set `currency`"
         found.note(said, id)
         return None
-    start = day(line.start_date)
-    until = _next_period(line, start, known, found)
-    if until is None:
-        return None
-    end = day(line.end_date)
+    start = midnight(line.start_date)
+    end = midnight(line.end_date)
     if (line.end_date and end is None) or (line.start_date and start is None):
         found.note("contract lines are not projected, they have a date that cannot be read", id)
+        return None
+    until = _next_period(line, start, known, found)
+    if until is None:
         return None
     if end is not None and settings.end_date == "first_day_off":
         end -= _ONE_DAY

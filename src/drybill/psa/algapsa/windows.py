@@ -28,6 +28,13 @@ class Invoiced(Struct):
     untold: dict[str, str] = new_field(default_factory=dict)  # line -> the invoice that is in doubt
 
 
+def midnight(text: str | None) -> date | None:
+    """The day of a date that came as a midnight. With another time of day it was midnight
+    elsewhere, and the day that is written may be the one before: None, as for what is no date."""
+    at = (text or "")[10:]
+    return day(text) if at in ("", "T00:00:00Z", "T00:00:00.000Z") else None
+
+
 def key_of(line: wire.ContractLine) -> str:
     """A contract line under one client's contract."""
     return f"{line.contract_line_id}@{line.client_contract_id or line.client_id}"
@@ -61,7 +68,7 @@ async def invoiced(
         for charge in await charges_of(invoice.invoice_id):
             if charge.service_period_start is None or charge.is_discount:
                 continue  # no part of a window
-            last = day(charge.service_period_end)
+            last = midnight(charge.service_period_end)
             named = [line for line in candidates if _bears_name(charge, line)]
             if not named and len(candidates) == 1:
                 named = candidates  # the contract has no other line that it could stand for
