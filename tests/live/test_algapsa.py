@@ -227,6 +227,30 @@ def test_a_put_that_fails_is_sent_once_and_found_undone(alga: Site, fault: str) 
     assert quantity(alga, 250) == 25
 
 
+@pytest.mark.parametrize(
+    ("fault", "verdict", "why"),
+    [
+        ("silent", "unknown", "answered as done, and quantity is 25"),
+        ("500", "unknown", "500: Internal server error"),
+        ("lost", "unknown", "500: an answer that is not JSON"),
+        ("html", "unknown", "an answer that is not JSON"),
+        ("refusal", "rejected", "200: The database is being migrated."),
+        ("429", "rejected", "429: Too many requests"),
+        ("", "accepted", f"configuration {SEATS[250]}"),
+    ],
+)
+def test_what_an_answer_is_worth(alga: Site, fault: str, verdict: str, why: str) -> None:
+    """A 500 may stand for a value that was refused, or for one that was stored."""
+    if fault:
+        alga.store.add_fault(fault, method="PUT")
+    alga.apply(alga.plan("--client", WONDERLAND))
+    with Journal.open(write=False) as journal:
+        entries = journal.run_entries(journal.runs(1)[0].id)
+    (answer,) = [entry.body for entry in entries if entry.kind == "answer"]
+    assert answer is not None
+    assert (answer["verdict"], why in answer["detail"]) == (verdict, True), answer
+
+
 def test_what_cannot_be_read_back_is_unknown_until_it_can(alga: Site) -> None:
     """A lost answer says nothing of the value; and then nobody can read it back."""
     plan = alga.plan("--client", WONDERLAND)

@@ -69,14 +69,13 @@ async def invoiced(
             if charge.service_period_start is None or charge.is_discount:
                 continue  # no part of a window
             last = midnight(charge.service_period_end)
-            named = [line for line in candidates if _bears_name(charge, line)]
-            if not named and len(candidates) == 1:
-                named = candidates  # the contract has no other line that it could stand for
+            # a contract's only line needs no name: there is no other that it could stand for
+            named = [line for line in candidates if _bears_name(charge, line)] or candidates
             if last is not None and len(named) == 1:
                 key = key_of(named[0])
                 found.until[key] = max(found.until.get(key, date.min), last + _ONE_DAY)
                 continue
-            for line in named or candidates:
+            for line in named:
                 if key_of(line) not in found.until:
                     found.untold.setdefault(key_of(line), invoice.invoice_number or "")
     return found
