@@ -165,11 +165,7 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "leak": money(invoice.leak),
         "witness": None
         if invoice.witness is None
-        else {
-            "amount": money(invoice.witness),
-            "agrees": invoice.witness_agrees,
-            "lines": [_witnessed(line) for line in invoice.witness_lines],
-        },
+        else {"amount": money(invoice.witness), "agrees": invoice.witness_agrees},
         # Encoded one by one: thousands of living dicts would keep the garbage collector busy.
         "lines": [msgspec.Raw(_encoded(_line(row, stopped))) for row in rows],
         "agreement": invoice.agreement,
@@ -178,6 +174,7 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "hidden_lines": len(hidden),
         "hidden_before": money(hidden_before),
         "hidden_after": money(hidden_after),
+        "witness_lines": [_witnessed(line) for line in invoice.witness_lines],
     }
 
 

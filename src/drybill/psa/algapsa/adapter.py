@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from drybill.transport.together import together
 _WRITABLE: frozenset[ChangeField] = frozenset(("increase", "decrease"))
 _CAPABILITIES = Capabilities(
     _WRITABLE,
+    minimum=Decimal(1),
+    preview="lines",
+    concurrency="stamp",
     not_projected=("tax", "discounts", "time", "metered usage", "materials", "credits"),
 )
 
@@ -92,25 +96,37 @@ class AlgaPsaReader(Struct, frozen=True):
 
     async def read(self) -> Reading:
         """All contract lines of the mapping's clients, with their services and next windows."""
+        left, found, reading = await self._of_clients()
+        said = list(reading.receipt.problems)
+        if left:
+            said.append(f"{left} contract lines of clients outside the mapping: not read")
+        told, missing = await self._witnesses(found)
+        receipt = replace(reading.receipt, problems=(*said, *missing))
+        return replace(reading, receipt=receipt, witnesses=told)
+
+    async def read_witnesses(self) -> tuple[Witness, ...]:
+        """A preview of each window that is next by now; none without a login."""
+        if not self.api.previews:
+            return ()
+        _, found, _ = await self._of_clients()
+        return (await self._witnesses(found))[0]
+
+    async def _of_clients(self) -> tuple[int, Found, Reading]:
+        """The contract lines of the mapping's clients, and how many others there are."""
         lines = await self._lines({})
         clients = self.scope.companies
         wanted = [line for line in lines if clients is None or line.client_id in clients]
-        found, reading = await self._reading(wanted, lines)
-        said = list(reading.receipt.problems)
-        if len(wanted) < len(lines):
-            left = len(lines) - len(wanted)
-            said.append(f"{left} contract lines of clients outside the mapping: not read")
-        told: tuple[Witness, ...] = ()
-        if self.settings.witness == "block":
-            said.append('witness = "block" is not built yet: it warns')
-        if self.settings.witness != "off":
-            if self.api.previews:
-                told, missing = await witnesses(self.api, found)
-                said += missing
-            else:
-                said.append(NO_SESSION)
-        receipt = replace(reading.receipt, problems=tuple(said))
-        return replace(reading, receipt=receipt, witnesses=told)
+        return len(lines) - len(wanted), *await self._reading(wanted, lines)
+
+    async def _witnesses(self, found: Found) -> tuple[tuple[Witness, ...], list[str]]:
+        """And why there are none, or fewer."""
+        if self.settings.witness == "off":
+            return (), []
+        if not self.api.previews:
+            return (), [NO_SESSION]
+        told, missing = await witnesses(self.api, found)
+        holds = self.settings.witness == "block"
+        return tuple(replace(each, holds=holds) for each in told), missing
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """Some contract lines, whatever their state is by now, each with its services."""
@@ -222,6 +238,8 @@ class AlgaPsaReader(Struct, frozen=True):
 
 class AlgaPsaAdapter:
     """Opens `[psa.NAME]` with `kind = "algapsa"`."""
+
+    capabilities = _CAPABILITIES
 
     def open(
         self, name: str, settings: Mapping[str, object], base: Path, scope: Scope = Scope()

@@ -12,7 +12,13 @@ from drybill.psa.algapsa.api import Api
 from drybill.psa.port import Answer
 from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
 
-_NOT_DONE = (Denied, NotFound, RateLimited, Rejected)  # the server read it and did not do it
+# The server read it and did not do it.
+_NOT_DONE = {
+    Denied: "PSA_RIGHTS_MISSING",
+    NotFound: "PSA_LINE_GONE",
+    RateLimited: "PSA_BUSY",
+    Rejected: "PSA_RULE",
+}
 
 
 class AlgaPsaWriter:
@@ -46,8 +52,9 @@ class AlgaPsaWriter:
         try:
             answer = await self._api.write(path, {"quantity": quantity})
             made = answer.decode(wire.WrittenAnswer).data.baseConfig
-        except _NOT_DONE as error:
-            return Answer("rejected", _said(error))
+        except tuple(_NOT_DONE) as error:
+            code = "PSA_CONFLICT" if error.status == 409 else _NOT_DONE[type(error)]
+            return Answer("rejected", _said(error), code=code)
         except HttpError as error:
             return Answer("unknown", _said(error))
         if made.config_id != step.line_id:

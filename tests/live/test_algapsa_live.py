@@ -334,7 +334,7 @@ def test_invoices_are_read_anew_only_where_one_came_or_went(alga: Site) -> None:
     whole = [top, *(top.replace("page=1", f"page={page}") for page in (1, 2, 3, 4))]
     assert asked[:5] == whole
     assert set(asked[9:]) == {top}
-    assert len(asked) == 1 + 4 * 2 + 3 * 2
+    assert len(asked) == 1 + 4 * 2 + 3 * 2 + 1  # two for each line, one for the witnesses after it
 
 
 # -- refusals --------------------------------------------------------------------------------
@@ -592,13 +592,14 @@ def test_one_name_for_two_services_is_no_name(alga: Site) -> None:
 def test_the_preview_stands_beside_the_projection_line_by_line(alga: Site) -> None:
     add_service(alga.store, 250, "Licences", BACKUP, 2)
     invoices = {i["agreement_id"]: i for i in alga.diff()["invoices"]}
-    said = invoices[line_id(250, "Licences")]["witness"]
-    assert (said["amount"], said["agrees"]) == ("569.00", True)
-    assert {(line["line_id"], line["quantity"], line["amount"]) for line in said["lines"]} == {
+    said = invoices[line_id(250, "Licences")]
+    assert said["witness"] == {"amount": "569.00", "agrees": True}
+    lines = said["witness_lines"]
+    assert {(line["line_id"], line["quantity"], line["amount"]) for line in lines} == {
         (SEATS[250], "25", "550.00"),
         (config_id(250, BACKUP), "2", "19.00"),
     }
-    assert all(line["agrees"] for line in said["lines"])
+    assert all(line["agrees"] for line in lines)
     assert invoices[line_id(252, "Licences")]["witness"] is None
     assert "their windows are not named over the API" in said_of_psa(alga)
 
