@@ -159,6 +159,14 @@ def test_an_invoice_that_was_generated_meanwhile_stops_everything(alga: Site) ->
     assert alga.sent("PUT") == []
 
 
+def test_an_invoice_of_another_line_of_the_contract_stops_nothing(alga: Site) -> None:
+    plan = alga.plan("--client", WONDERLAND)
+    generate(alga, line_id(250, "Security"), "2026-12-01", "2027-01-01")
+    said = alga.apply(plan)
+    assert said.code == Exit.DONE, said.err
+    assert quantity(alga, 250) == 28
+
+
 def test_undo_brings_the_old_invoice_back(alga: Site) -> None:
     assert alga.apply(alga.plan()).code == Exit.DONE
     with Journal.open(write=False) as journal:
@@ -628,6 +636,31 @@ def test_lines_that_differ_are_told_even_where_the_sum_agrees(
     found = {i["agreement_id"]: i["witness"] for i in alga.diff()["invoices"]}
     assert found[line_id(250, "Licences")]["amount"] == "569.00"
     assert not found[line_id(250, "Licences")]["agrees"]
+
+
+def price(alga: Site, service: str, rate: int) -> None:
+    """A catalog price, which the sandbox's preview does not know of."""
+    change(alga, "service", service, prices=[{"currency_code": "USD", "rate": rate}])
+
+
+@pytest.mark.parametrize("quiet", [False, True], ids=["few lines", "many lines"])
+def test_a_line_that_stays_as_it_is_is_held_against_the_preview_too(
+    alga: Site, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if quiet:  # then such a line has no row
+        monkeypatch.setattr("drybill.flow.dry_run.EVERY_ROW_UP_TO", 0)
+    price(alga, EDR, 500)
+    said = drybill("diff", alga.mapping)
+    told = "WITNESS: Managed EDR: the PSA itself says 30 for 135.00, not 30 for 150.00"
+    assert told in " ".join(said.out.split()), said.out
+
+
+def test_a_witness_that_agreed_before_holds_what_it_contradicts(alga: Site) -> None:
+    alga.change('kind = "algapsa"', 'kind = "algapsa"\nwitness = "block"')
+    assert alga.rows()[SEATS[250]]["bucket"] == "change"
+    price(alga, M365, 2300)
+    row = alga.rows()[SEATS[250]]
+    assert (row["bucket"], row["reasons"][0]) == ("blocked", "WITNESS_DIFFERS")
 
 
 def test_without_a_session_the_run_says_that_there_is_no_witness(alga: Site) -> None:
