@@ -10,6 +10,7 @@ import pytest
 from contract import problem
 from site_of_work import Site
 
+from drybill.sandbox import seed_algapsa
 from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
 from drybill.sandbox.serve import serving
 from drybill.sandbox.store import Store
@@ -17,15 +18,26 @@ from drybill.sandbox.store import Store
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Iterator[Site]:
-    for name, value in ENVIRONMENT.items():
+    yield from served(tmp_path, monkeypatch, MAPPING)
+
+
+@pytest.fixture
+def alga(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None) -> Iterator[Site]:
+    """The same, and the mapping leads to AlgaPSA."""
+    yield from served(tmp_path, monkeypatch, seed_algapsa.MAPPING)
+
+
+def served(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Iterator[Site]:
+    for name, value in {**ENVIRONMENT, **seed_algapsa.ENVIRONMENT}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("DRYBILL_STATE", str(tmp_path / "state"))
-    store = Store(tmp_path / "sandbox.db")
+    monkeypatch.setenv("DRYBILL_STATE", str(folder / "state"))
+    store = Store(folder / "sandbox.db")
     seed(store)
+    seed_algapsa.seed(store)
     with serving(store) as url:
-        mapping = tmp_path / "mapping.toml"
-        mapping.write_text(MAPPING.format(url=url), "utf-8")
-        yield Site(tmp_path, store, url)
+        mapping = folder / "mapping.toml"
+        mapping.write_text(text.format(url=url), "utf-8")
+        yield Site(folder, store, url)
     wrong = [said for asked in store.requests() if (said := problem(asked))]
     store.close()
     assert wrong == [], "requests that are not as the vendor documents them"
@@ -41,5 +53,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     def limits(**settings: Any) -> Any:
         return real(**{**settings, "wait": 0.001, "attempts": 3})
 
-    for room in ("drybill.psa.connectwise.api", "drybill.vendors.pax8.adapter"):
+    rooms = ("psa.connectwise.api", "psa.algapsa.api", "vendors.pax8.adapter")
+    for room in (f"drybill.{each}" for each in rooms):
         monkeypatch.setattr(f"{room}.Limits", limits)

@@ -2,7 +2,9 @@
 
 `documents/` has hand-checked slices: paths, parameters, field names and types. An agreement has no
 required fields there, for drybill asks for some of them only; of a patch operation the document
-names the fields and not which are required: op and path are, after the Developer Guide.
+names the fields and not which are required: op and path are, after the Developer Guide. AlgaPSA's
+document speaks of a tenant header and of a login beside its operations, in words that no validator
+reads; the key it demands is checked.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ class Request:
         self.body = body.encode() or None
         self.parameters = RequestParameters(
             query=ImmutableMultiDict(parse_qsl(query, keep_blank_values=True)),
-            header=Headers(list(headers.items())),
+            header=Headers([(name, value) for name, value in headers.items() if name != "cookie"]),
             cookie=ImmutableMultiDict(),
         )
 
@@ -63,6 +65,7 @@ def problem(request: dict[str, Any]) -> str:
     if any(method == m and re.fullmatch(p, path) for m, p in UNDOCUMENTED):
         return ""
     name = "pax8" if path.startswith("/v1/") else "connectwise"
+    name = "algapsa" if path.startswith("/api/v1/") else name
     known = _parameters(name, method, path)
     if known is None:
         return f"{method} {path} is not in the document"

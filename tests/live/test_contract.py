@@ -23,6 +23,22 @@ def request(
     }  # fmt: skip
 
 
+ALGA = "/api/v1"
+KEYED = {"x-api-key": "k"}
+WINDOW = {"clientId": ID, "windowStart": "2026-11-01", "windowEnd": "2026-12-01"}
+EXECUTION = {"kind": "contract_cadence_window", "identityKey": "a:b", "cadenceOwner": "contract"}
+PREVIEW = {"selector_input": {**WINDOW, "executionWindow": EXECUTION}}
+
+
+def alga(method: str, path: str, query: str = "", body: Any = None) -> dict[str, Any]:
+    return request(method, f"{ALGA}{path}", query, body, **KEYED)
+
+
+def preview(**execution: Any) -> dict[str, Any]:
+    window = {**WINDOW, "executionWindow": {**EXECUTION, **execution}}
+    return alga("POST", "/invoices/preview", body={"selector_input": window})
+
+
 PATCH = [{"op": "replace", "path": "quantity", "value": 28}]
 ADDITION = {"product": {"id": 1}, "billCustomer": "Billable", "quantity": 1}
 GOOD = [
@@ -31,6 +47,16 @@ GOOD = [
     request("POST", f"{AT}/agreements/1/additions", body=ADDITION),
     request("GET", "/v1/subscriptions", "page=0&size=200"),
     request("GET", f"/v1/products/{ID}"),
+    alga("GET", "/clients", "page=1&limit=100"),
+    alga("GET", "/contracts", "page=1&limit=100"),
+    alga("GET", "/client-contract-lines", f"client_id={ID}&page=1&limit=100"),
+    alga("GET", "/client-contract-lines", f"contract_line_id={ID}"),
+    alga("GET", f"/contract-lines/{ID}/services"),
+    alga("GET", "/services", "page=1&limit=100&item_kind=any"),
+    alga("GET", "/invoices", "sort=created_at&order=desc&page=1&limit=100"),
+    alga("GET", f"/invoices/{ID}/items"),
+    alga("PUT", f"/contract-lines/{ID}/services/{ID}", body={"quantity": 34}),
+    preview(),
 ]
 BAD = {
     "agreements": request("GET", f"{AT}/agreements", "pagesize=1000"),
@@ -56,6 +82,26 @@ BAD = {
     "items": request("GET", "/v1/invoices/7/items"),
     "a draft": request("GET", "/v1/invoices/draftItems", "monthOffset=x"),
     "summaries": request("GET", "/v1/subscriptions/7/usage-summaries"),
+    "AlgaPSA without a key": request("GET", f"{ALGA}/clients", accept="json"),
+    "AlgaPSA's clients": alga("GET", "/clients", "pageSize=100"),
+    "AlgaPSA's contracts": alga("GET", "/contracts", f"client_id={ID}"),
+    "its contract lines": alga("GET", "/client-contract-lines", "client_id=250"),
+    "its filters": alga("GET", "/client-contract-lines", "contract_line=x"),
+    "its lines' services": alga("GET", "/contract-lines/7/services"),
+    "its services' kinds": alga("GET", "/services", "item_kind=license"),
+    "its page size": alga("GET", "/services", "limit=200"),
+    "its invoices": alga("GET", "/invoices", f"client_id={ID}"),
+    "its order": alga("GET", "/invoices", "order=newest"),
+    "its charges": alga("GET", "/invoices/7/items"),
+    "a zero": alga("PUT", f"/contract-lines/{ID}/services/{ID}", body={"quantity": 0}),
+    "a text": alga("PUT", f"/contract-lines/{ID}/services/{ID}", body={"quantity": "34"}),
+    "no body": alga("PUT", f"/contract-lines/{ID}/services/{ID}"),
+    "a patch of it": alga("PATCH", f"/contract-lines/{ID}/services/{ID}", body={"quantity": 34}),
+    "generate": alga("POST", "/invoices/generate", body=PREVIEW),
+    "no window": alga("POST", "/invoices/preview", body={"selector_input": WINDOW}),
+    "a kind of window": preview(kind="window"),
+    "an owner": preview(cadenceOwner="line"),
+    "a line": preview(contractLineId="44"),
     "lines": request("GET", f"/v1/usage-summaries/{ID}/usage-lines"),
 }
 

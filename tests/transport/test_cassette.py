@@ -161,3 +161,37 @@ def test_a_damaged_recording_is_said_to_be_one(
     tape.write_text(json.dumps(content), "utf-8")
     with pytest.raises(InputError, match="not a recording"), cassette.replay(tape):
         read(talkative.base)
+
+
+def test_reads_by_post_are_told_apart_by_their_bodies_failures_too(
+    loopback: Any, tmp_path: Path
+) -> None:
+    """A server with a state would answer otherwise: offline it is not asked."""
+    asked: list[str] = []
+
+    def handler(method: str, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        asked.append(path)
+        status = 401 if len(asked) == 2 else 200
+        return status, {}, {"nth": len(asked), "message": "who?"}
+
+    base = loopback(handler).base
+    inside = Client("test", base, (*ANY_READ, Operation("POST", r"/v1/preview")))
+
+    async def work(c: Client) -> list[Any]:
+        said: list[Any] = []
+        for window in ("a", "b", "c"):
+            try:
+                said.append((await c.query("/preview", {"window": window})).decode(dict[str, Any]))
+            except HttpError as error:
+                said.append(str(error))
+        return said
+
+    tape = tmp_path / "tape.json"
+    with cassette.record(tape, {}):
+        first = run(inside, work)
+    assert [one if isinstance(one, str) else one["nth"] for one in first] == [1, first[1], 3]
+    assert "401: who?" in first[1]
+    with cassette.replay(tape):
+        again = run(inside, work)
+    assert again == first
+    assert len(asked) == 3

@@ -293,3 +293,37 @@ def test_a_message_is_cut_after_it_was_cleaned(
     with pytest.raises(Rejected) as caught:
         run(client(), lambda c: c.get("/x"))
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("handler", [failing(503), failing(429), html, cut, failing(500)])
+def test_a_read_by_post_is_sent_once_whatever_comes(
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    server = serve(monkeypatch, handler)
+
+    async def ask(c: Client) -> object:
+        return (await c.query("/preview", {})).decode(dict[str, int])
+
+    with pytest.raises(HttpError):
+        run(client(reads=(Operation("POST", r"/v1/preview"),)), ask)
+    assert len(server.requests) == 1
+
+
+def test_a_2xx_that_says_no_is_an_error_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(monkeypatch, lambda _: answer({"success": False, "said": "no such window"}))
+    with pytest.raises(Rejected, match="answered 200: no such window"):
+        run(
+            client(refused=lambda body: json.loads(body).get("said", "")),
+            lambda c: c.get("/x"),
+        )
+    assert len(server.requests) == 1
+
+
+def test_messages_are_found_under_an_error_that_is_an_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    details = [{"message": "Number must be at least 1"}]
+    error = {"code": "VALIDATION_ERROR", "message": "Invalid request data", "details": details}
+    serve(monkeypatch, failing(400, success=False, error=error))
+    with pytest.raises(Rejected, match="400: Invalid request data; Number must be at least 1"):
+        run(client(), lambda c: c.get("/x"))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from wire import BASE, Server, answer, client, run, serve
+from wire import BASE, Server, answer, client, run, sent, serve
 
 from drybill.transport.client import Client, checked_base
 from drybill.transport.errors import HttpError, WallError
 from drybill.transport.wall import Operation
 
 READS = (Operation("GET", r"/v1/finance/agreements"),)
-WRITES = (Operation("PATCH", r"/v1/finance/agreements/\d+"), Operation("POST", r".*"))
+WRITES = (
+    Operation("PATCH", r"/v1/finance/agreements/\d+"),
+    *(Operation(method, r".*") for method in ("POST", "PUT", "DELETE")),
+)
 
 
 @pytest.fixture
@@ -45,6 +48,46 @@ def test_no_permission_opens_a_call_that_creates_an_invoice(server: Server, path
     with pytest.raises(WallError, match="real invoice"):
         run(client(reads=READS, writes=WRITES), lambda c: c.write("POST", path, {}))
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/invoices"),
+        ("POST", "/api/v1/invoices/"),
+        *(
+            ("POST", f"/api/v1/invoices/{rest}")
+            for rest in (
+                "generate", "manual", "bulk", "bulk/send", "bulk/credit", "bulk/delete",
+                "recurring", "7/finalize", "7/send", "7/payment", "7/credit", "7/approve",
+                "7/reject", "7/duplicate", "7/tax", "7/pdf", "preview/generate", "%67enerate",
+            )
+        ),
+        ("POST", "/api/v1/financial/bulk/invoices"),
+        ("POST", "/api/v1/financial/billing/calculate"),
+        ("POST", "/api/v1/financial/invoices/7/finalize"),
+        ("POST", "/api/v1/quickbooks/invoices/import"),
+        ("POST", "/api/v1/integrations/quickbooks/invoices/export"),
+        ("PUT", "/api/v1/invoices/7"),
+        ("PUT", "/api/v1/invoices/recurring/7"),
+        ("DELETE", "/api/v1/invoices/7"),
+    ],
+)  # fmt: skip
+def test_nor_one_of_algapsas(server: Server, method: str, path: str) -> None:
+    with pytest.raises(WallError, match="real invoice"):
+        run(client(reads=READS, writes=WRITES), lambda c: c.write(method, path, {}))
+    assert server.requests == []
+
+
+def test_a_read_by_post_is_declared_like_any_other(server: Server) -> None:
+    preview = "/api/v1/invoices/preview"
+    reads = (Operation("POST", r"/v1/api/v1/invoices/preview"),)
+    run(client(reads=reads), lambda c: c.query(preview, {"a": 1}))
+    assert [(r.method, sent(r)) for r in server.requests] == [("POST", {"a": 1})]
+    for path in (f"{preview}/", "/api/v1/invoices/preview2", "/api/v1/other"):
+        with pytest.raises(WallError):
+            run(client(reads=reads), lambda c, path=path: c.query(path, {}))  # type: ignore[misc]
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("path", ["/finance%2Fagreements", "/finance/agreements/..", "//finance"])

@@ -154,6 +154,7 @@ class Segment(Struct, frozen=True):
     cancelled: date | None = None  # first day no longer billed; None: open
     updated_at: str = ""  # last change as the PSA says it; only ever compared for equality
     ownership: Ownership = Ownership.UNKNOWN
+    unsupported: str = ""  # why quantity x price is not what it bills; then without a price
 
 
 class Line(Struct, frozen=True):

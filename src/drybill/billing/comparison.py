@@ -304,6 +304,10 @@ class _Comparer:
             for line in lines
             for segment in (line.segments if contract.agreement.prorate else (line.last,))
         ]
+        odd = next((r for segment in billing if (r := _unsupported(segment))), None)
+        if odd is not None:
+            self._still(contract, product, number, Bucket.BLOCKED, odd)
+            return
         unknown = next((r for segment in billing if (r := _not_given(segment))), None)
         if unknown is not None:
             self._still(contract, product, number, Bucket.UNKNOWN, unknown)
@@ -452,7 +456,15 @@ def _add_own_leak(row: Row, contract: Contract, number: Number, line: Line) -> N
         add_leak(row, contract, number, line.last.quantity, line, line.last)
 
 
+def _unsupported(segment: Segment) -> Reason | None:
+    if segment.unsupported:
+        return Reason("LINE_KIND_UNSUPPORTED", segment.unsupported)
+    return None
+
+
 def _missing_in_psa(segment: Segment) -> Reason:
+    if (why := _unsupported(segment)) is not None:
+        return why
     code = "PSA_QUANTITY_UNKNOWN" if segment.quantity is UNKNOWN else "PSA_PRICE_UNKNOWN"
     return Reason(code)
 

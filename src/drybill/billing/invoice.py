@@ -17,6 +17,34 @@ Horizon = Literal["now", "later"]
 InvoiceKey = tuple[str, str, str, str, date]  # psa, payer, root agreement, currency, invoice date
 
 
+class WitnessLine(Struct, frozen=True):
+    """What a PSA itself says of one line of its next invoice."""
+
+    line_id: str  # empty where it names no line that was read
+    description: str
+    quantity: Decimal | None
+    amount: Decimal | None  # agreement's currency; None: it gives none
+
+
+class WitnessedLine(Struct, frozen=True):
+    """A PSA's own word on a line, beside what was projected; None: no such line, or unknown."""
+
+    said: WitnessLine
+    quantity: Decimal | None
+    amount: Decimal | None
+
+    @property
+    def agrees(self) -> bool:
+        """In quantity and to the cent; where either side says nothing, nothing contradicts."""
+        return (not self.said.line_id or self._same(self.said.quantity, self.quantity)) and (
+            self._same(self.said.amount, self.amount)
+        )
+
+    @staticmethod
+    def _same(said: Decimal | None, here: Decimal | None) -> bool:
+        return said is None or here is None or said == here
+
+
 class Invoice(Struct, kw_only=True):
     """What one payer receives on one date: all lines and base amounts of an invoice group.
 
@@ -45,6 +73,7 @@ class Invoice(Struct, kw_only=True):
     leak: Decimal | None = None
     witness: Decimal | None = None  # what the PSA itself says that `before` is
     witness_holds: bool = False  # a disagreement holds its lines, if the witness ever agreed
+    witness_lines: tuple[WitnessedLine, ...] = ()  # and of its lines, where it tells them apart
 
     @property
     def key(self) -> InvoiceKey:
@@ -63,6 +92,7 @@ class Witness(Struct, frozen=True):
     invoice_date: date | None
     unbilled_periods: int | None = None
     holds: bool = False  # the mapping says `witness = "block"`
+    lines: tuple[WitnessLine, ...] = ()
 
 
 class Totals(Struct, frozen=True):

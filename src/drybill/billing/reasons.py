@@ -246,6 +246,14 @@ REASONS: dict[str, Meaning] = {
         "The mapping asks for a dated change, and this PSA cannot make one here.",
         'Set `change = "in_place"`, or make it by hand.',
     ),
+    "LINE_KIND_UNSUPPORTED": Meaning(
+        "The PSA bills this line by more than a quantity and a unit price.",
+        "Check and change it in the PSA.",
+    ),
+    "LINE_SHARED": Meaning(
+        "Several clients are billed by this line: one change would change all their invoices.",
+        "Give the client a line of its own in the PSA, or change it by hand.",
+    ),
     "PSA_COLUMN_MISSING": Meaning(
         "The lines file has no column for the date that this change needs.",
         "Add the column to the lines file; its cells may stay empty.",

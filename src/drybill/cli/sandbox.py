@@ -1,4 +1,4 @@
-"""`drybill sandbox`: a practice ground for --apply, shaped like ConnectWise PSA and Pax8."""
+"""`drybill sandbox`: a practice ground for --apply, shaped like ConnectWise, AlgaPSA and Pax8."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ def sandbox(
         typer.Option(help="KIND[=VALUE][@METHOD][:TIMES], such as cut, latency=50:0, lost@PATCH."),
     ] = None,
 ) -> None:
-    """Serve a practice PSA and vendor on loopback, until Ctrl-C.
+    """Serve two practice PSAs and a vendor on loopback, until Ctrl-C.
 
-    It is shaped like ConnectWise PSA and Pax8 after their published documents, and was never held
-    against their servers: what works here is practised, not proven. Faults: latency, 429, 500, 503,
-    timeout, cut, html, lost, refuse, edit, silent, shift. Needs drybill[sandbox].
+    It is shaped like ConnectWise PSA, AlgaPSA and Pax8 after their published documents, AlgaPSA
+    after recorded exchanges too, and was never held against their servers: what works here is
+    practised, not proven. Faults: latency, 429, 500, 503, timeout, cut, html, lost, refuse, edit,
+    silent, refusal, shift. Needs drybill[sandbox].
     """
     from drybill.cli.screen import put
     from drybill.errors import InputError, Problem
     from drybill.report.words import clean
 
     try:
+        from drybill.sandbox import seed_algapsa
         from drybill.sandbox.app import FAULTS
         from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
         from drybill.sandbox.serve import HOST, run
@@ -45,10 +47,14 @@ def sandbox(
         store = Store(folder / "sandbox.db")
         if not store.all("login"):
             seed(store)
-        mapping = folder / "mapping.toml"
-        if not mapping.exists():
-            mapping.write_text(MAPPING.format(url=f"http://{HOST}:{port}"), "utf-8")
-        lines = [f"export {name}={value}" for name, value in ENVIRONMENT.items()]
+        if not store.all("alga-key"):
+            seed_algapsa.seed(store)
+        for name, text in (("mapping.toml", MAPPING), ("algapsa.toml", seed_algapsa.MAPPING)):
+            mapping = folder / name
+            if not mapping.exists():
+                mapping.write_text(text.format(url=f"http://{HOST}:{port}"), "utf-8")
+        keys = {**ENVIRONMENT, **seed_algapsa.ENVIRONMENT}
+        lines = [f"export {name}={value}" for name, value in keys.items()]
         (folder / "keys.sh").write_text("\n".join(lines) + "\n", "utf-8")
     except OSError as error:
         summary = f"{folder} cannot be used: {(error.strerror or str(error)).lower()}"
@@ -60,7 +66,8 @@ def sandbox(
     put(
         f"Serving on http://{HOST}:{port} until Ctrl-C. In another terminal:\n"
         f"  . {said}/keys.sh\n"
-        f"  drybill diff {said}/mapping.toml\n"
+        f"  drybill diff {said}/mapping.toml    (ConnectWise)\n"
+        f"  drybill diff {said}/algapsa.toml    (AlgaPSA)\n"
     )
     try:
         run(store, port)

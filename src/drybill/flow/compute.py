@@ -14,12 +14,13 @@ from drybill.billing.balance import check_lines, check_money, check_uses
 from drybill.billing.causes import causes
 from drybill.billing.comparison import compare
 from drybill.billing.counting import Clock, Sources
-from drybill.billing.invoice import Invoice
+from drybill.billing.invoice import Invoice, WitnessedLine, WitnessLine
 from drybill.billing.invoicing import invoices as lay_out
 from drybill.billing.invoicing import settle, totals, unbilled_periods
 from drybill.billing.matching import Contract, contracts
 from drybill.billing.money import EXACT, round_money
 from drybill.billing.policy import GuardLimits, Policy, Product, RowLimits
+from drybill.billing.quiet import QuietLine
 from drybill.billing.row import QUIET, Reason, Row
 from drybill.billing.usage import Receipt, UsageRecord
 from drybill.errors import InputError, Problem, RefusedError
@@ -84,7 +85,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
     hold_creates(rows, {name for name in psa_notes if not psa_receipts[name].complete})
     for source, note in (*rename_notes(renamed), *other_names(names, policy)):
         source_notes[source] = "; ".join(filter(None, (source_notes.get(source), note)))
-    hear(laid_out, fetched)
+    hear(laid_out, fetched, comparison.quiet)
     guard_rows(
         rows,
         policy.guards,
@@ -165,13 +166,17 @@ def planners(fetched: Fetched) -> dict[str, PlanWrite | None]:
     }
 
 
-def hear(laid_out: Sequence[Invoice], fetched: Fetched) -> None:
+def hear(laid_out: Sequence[Invoice], fetched: Fetched, quiet: Sequence[QuietLine]) -> None:
     """Puts the PSA's own figure beside an invoice, where it speaks of the same day."""
     told = {
         (name, witness.agreement_id): witness
         for name, reading in fetched.readings.items()
         for witness in reading.witnesses
     }
+    quiet_of: dict[tuple[str, str], list[QuietLine]] = {}
+    for line in quiet if any(witness.lines for witness in told.values()) else ():
+        agreement = line.contract.agreement
+        quiet_of.setdefault((agreement.psa, agreement.id), []).append(line)
     for invoice in laid_out:
         witness = told.get((invoice.psa, invoice.agreement_id))
         if witness is None or witness.amount is None:
@@ -180,6 +185,18 @@ def hear(laid_out: Sequence[Invoice], fetched: Fetched) -> None:
             rounded = round_money(witness.amount, invoice.currency)
             invoice.witness = rounded if rounded == witness.amount else witness.amount
             invoice.witness_holds = witness.holds
+            if witness.lines:
+                here = quiet_of.get((invoice.psa, invoice.agreement_id), ())
+                invoice.witness_lines = _heard(witness.lines, invoice, here)
+
+
+def _heard(
+    said: Sequence[WitnessLine], invoice: Invoice, quiet: Sequence[QuietLine]
+) -> tuple[WitnessedLine, ...]:
+    """Each line of which the PSA speaks, beside what was projected of it."""
+    here = {row.line_id: (row.quantity_before, row.amount_before) for row in invoice.rows}
+    here |= {each.line.id: (each.line.last.quantity, each.amount) for each in quiet}
+    return tuple(WitnessedLine(line, *here.get(line.line_id, (None, None))) for line in said)
 
 
 def _records(fetched: Fetched) -> list[UsageRecord]:

@@ -120,7 +120,7 @@ def _plan(
     rows.sort(key=lambda r: (r.psa, r.agreement_id, r.product, r.slot))
     unsaid = {name: each.capabilities.not_projected for name, each in fetched.readers.items()}
     laid_out = lay_out(found, fetched.agreements, rows, (), today, 31, unsaid)
-    hear(laid_out, fetched)
+    hear(laid_out, fetched, ())
     for invoice in laid_out:
         settle(invoice)
     frozen = tuple(planned(invoice) for invoice in laid_out)

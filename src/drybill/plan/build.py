@@ -47,6 +47,7 @@ def planned(invoice: Invoice) -> PlannedInvoice:
         unknown_lines=invoice.unknown_lines,
         leak=invoice.leak,
         witness=invoice.witness,
+        witness_lines=invoice.witness_lines,
         rows=tuple(loud),
         quiet_rows=len(invoice.rows) - len(loud) + invoice.quiet_lines,
         quiet_amount=amount,

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from drybill.billing.invoice import Cause, Horizon, InvoiceKey, Totals
+from drybill.billing.invoice import Cause, Horizon, InvoiceKey, Totals, WitnessedLine
 from drybill.billing.money import EXACT
 from drybill.billing.row import IgnoredUsage, Row, UnmappedUsage, Verdict
 
@@ -42,11 +42,14 @@ class PlannedInvoice(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     quiet_rows: int  # unchanged and fixed ones without a leak, which are not in `rows`
     quiet_amount: Decimal  # their sum, before = after
+    witness_lines: tuple[WitnessedLine, ...] = ()
 
     @property
     def witness_agrees(self) -> bool:
-        """To the cent; where the PSA says nothing, nothing contradicts."""
-        return self.witness is None or self.witness == self.before
+        """To the cent, and each line that it tells; where it says nothing, nothing contradicts."""
+        return (self.witness is None or self.witness == self.before) and all(
+            line.agrees for line in self.witness_lines
+        )
 
     @property
     def key(self) -> InvoiceKey:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from msgspec.structs import replace
 
@@ -113,6 +114,27 @@ def _quiet_word(document: Document) -> str:
     return "unchanged or fixed" if buckets.get(Bucket.UNCHANGED.value) else "fixed"
 
 
+def _contradicted(sheet: Sheet, invoice: PlannedInvoice) -> None:
+    """What the PSA itself says otherwise, of the invoice and of each line that it tells."""
+    if invoice.witness is not None and invoice.witness != invoice.before:
+        says = f"{words.money(invoice.witness, invoice.currency)} {invoice.currency}"
+        before = words.money(invoice.before, invoice.currency)
+        sheet.prose(f"WITNESS: the PSA itself says {says}, not {before}", "  ", "    ", style=LOUD)
+    for line in invoice.witness_lines:
+        if line.agrees:
+            continue
+        said = _times(line.said.quantity, line.said.amount, invoice.currency)
+        here = _times(line.quantity, line.amount, invoice.currency)
+        says = f"WITNESS: {clean(line.said.description)}: the PSA itself says {said}, not {here}"
+        sheet.prose(says, "  ", "    ", style=LOUD)
+
+
+def _times(quantity: Decimal | None, amount: Decimal | None, currency: str) -> str:
+    if quantity is None and amount is None:
+        return "nothing"
+    return f"{words.quantity(quantity)} for {words.money(amount, currency)}"
+
+
 def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> None:
     client = clean(invoice.client or invoice.client_id)
     facts = f"agreement {clean(invoice.agreement_id)}"
@@ -132,10 +154,7 @@ def invoice_title(sheet: Sheet, invoice: PlannedInvoice, document: Document) -> 
         says = words.count(invoice.unknown_lines, "line")
         says += " without quantity or price in the PSA, outside every sum"
         sheet.prose(f"UNKNOWN LINES: {says}", "  ", "    ", style=LOUD)
-    if not invoice.witness_agrees and invoice.witness is not None:
-        says = f"{words.money(invoice.witness, invoice.currency)} {invoice.currency}"
-        before = words.money(invoice.before, invoice.currency)
-        sheet.prose(f"WITNESS: the PSA itself says {says}, not {before}", "  ", "    ", style=LOUD)
+    _contradicted(sheet, invoice)
     if len(invoice.unbilled_periods) > 1:
         starts = ", ".join(start.isoformat() for start in invoice.unbilled_periods)
         says = f"not invoiced yet, periods from {starts}: this is the first"

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from drybill.billing.invoice import Cause, Totals
+from drybill.billing.invoice import Cause, Totals, WitnessedLine
 from drybill.billing.row import (
     Bucket,
     Counted,
@@ -174,6 +174,18 @@ def _invoice(invoice: PlannedInvoice, document: Document) -> _Object:
         "hidden_lines": len(hidden),
         "hidden_before": money(hidden_before),
         "hidden_after": money(hidden_after),
+        "witness_lines": [_witnessed(line) for line in invoice.witness_lines],
+    }
+
+
+def _witnessed(line: WitnessedLine) -> _Object:
+    said = line.said
+    return {
+        "line_id": said.line_id,
+        "description": said.description,
+        "quantity": quantity(said.quantity),
+        "amount": money(said.amount),
+        "agrees": line.agrees,
     }
 
 

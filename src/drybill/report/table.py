@@ -92,6 +92,7 @@ def _invoices(sheet: Sheet, document: Document) -> None:
 def _worth_showing(invoice: PlannedInvoice, shown: set[str]) -> bool:
     """Rows with most money, and what makes an invoice's own sums doubtful, are never left out."""
     alarming = bool(invoice.unknown_lines) or len(invoice.unbilled_periods) > 1
+    alarming = alarming or not invoice.witness_agrees
     return alarming or any(row.id in shown for row in invoice.rows)
 
 

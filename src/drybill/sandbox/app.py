@@ -1,4 +1,4 @@
-"""The sandbox's application: both servers, the faults in front of them, a log of all requests."""
+"""The sandbox's application: all servers, the faults in front of them, a log of all requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from drybill.sandbox import connectwise, pax8
+from drybill.sandbox import algapsa, connectwise, pax8
 from drybill.sandbox.store import Store
 
 FAULTS = {
@@ -27,7 +27,8 @@ FAULTS = {
     "refuse": "breaks the connection before anything is done",
     "late": "answers 504 at once, and does it `value` milliseconds later",
     "edit": "somebody else changes the line first",
-    "silent": "a PATCH answers 200 and changes nothing",
+    "silent": "a PATCH or PUT answers 200 and changes nothing",
+    "refusal": "AlgaPSA's way to say no: a 200 with success: false",
     "shift": "a page repeats the last row of the one before",
 }
 _BODIES: dict[str, tuple[int, dict[str, Any]]] = {
@@ -66,7 +67,9 @@ def application(store: Store) -> ASGIApp:
         Route("/_sandbox/faults", set_fault, methods=["POST"]),
         Route("/_sandbox/faults", clear, methods=["DELETE"]),
     ]
-    servers = Starlette(routes=[*own, *connectwise.routes(store), *pax8.routes(store)])
+    servers = Starlette(
+        routes=[*own, *connectwise.routes(store), *algapsa.routes(store), *pax8.routes(store)]
+    )
     return _Faulty(servers, store)
 
 
@@ -127,8 +130,10 @@ class _Faulty:
             raise _BrokenConnection
         if fault == "edit":
             connectwise.ConnectWise(self._store).edit(scope["path"])
-        if fault in _BODIES:
-            status, body = _BODIES[fault]
+            algapsa.AlgaPsa(self._store).edit(scope["path"])
+        bodies = algapsa.BODIES if scope["path"].startswith("/api/v1/") else _BODIES
+        if fault in bodies:
+            status, body = bodies[fault]
             headers = {"Retry-After": "0"} if fault == "429" else {}
             await JSONResponse(body, status, headers)(scope, receive, send)
             return
@@ -165,7 +170,7 @@ class _BrokenConnection(ConnectionError):
 def _repeated(messages: list[Message]) -> list[Message]:
     """A page on which the first row stands twice, as when rows move between two pages."""
     start, body = messages[0], json.loads(messages[-1]["body"])
-    rows = body if isinstance(body, list) else body.get("content", [])
+    rows = body if isinstance(body, list) else body.get("content", body.get("data", []))
     if rows:
         rows.insert(0, rows[0])
     content = json.dumps(body).encode()

@@ -1,8 +1,9 @@
 """Recordings: all reads of one run in one file without secrets, and the same run from it, offline.
 
-A recording holds GET answers only, beside what else the run depended on (`facts`), and of reads
-that got no answer what they failed with. Authorization, cookies and request headers are left out;
-every secret of the process is taken out of the rest.
+A recording holds reads only: GETs, and POSTs that were declared reads (`read_by_post`), told apart
+by their bodies; beside what else the run depended on (`facts`), and of reads that got no answer
+what they failed with. Authorization, cookies and request headers are left out; every secret of the
+process is taken out of the rest.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ MASKED = secrets.MASK  # what stands in a recording where a secret stood
 _HEADERS = frozenset({"content-type", "link", "date", "retry-after"})
 _OFFLINE = False
 _HIDDEN: set[str] = set()
+_BY_POST: set[str] = set()  # paths
 _FAILURES: dict[str, Failure] = {}  # by request; of this recording or of the one that is replayed
 
 
@@ -79,6 +82,11 @@ class _Tape(Struct, frozen=True):
 def replaying() -> bool:
     """Whether answers come from a recording: then there is nobody to prove oneself to."""
     return _OFFLINE
+
+
+def read_by_post(path: str) -> None:
+    """A POST to this path is a read: recorded and replayed, and offline never sent."""
+    _BY_POST.add(path)
 
 
 def hide(word: str) -> None:
@@ -167,7 +175,7 @@ def not_recorded(error: Exception) -> bool:
 
 def note_failure(request: httpx.Request, error: HttpError) -> None:
     """Keeps what a read failed with, for the recording that is made, if one is."""
-    if request.method == "GET" and not _OFFLINE:
+    if _is_read(request.method, request.url.path) and not _OFFLINE:
         (problem,) = error.problems
         _FAILURES[_name(request)] = Failure(
             type(error).__name__, problem.summary, problem.fix, error.status, error.said
@@ -185,7 +193,14 @@ def noted_failure(request: httpx.Request) -> HttpError | None:
 
 
 def _name(request: httpx.Request) -> str:
-    return f"{request.method} {_masked(str(request.url))}"
+    """By its body, too, where it has one."""
+    content = secrets.redacted_body(request.content)
+    told = f" {sha256(content).hexdigest()[:16]}" if content else ""
+    return f"{request.method} {_masked(str(request.url))}{told}"
+
+
+def _is_read(method: str, path: str) -> bool:
+    return method == "GET" or (method == "POST" and path in _BY_POST)
 
 
 def _masked(url: str) -> str:
@@ -232,7 +247,7 @@ def _vcr(mode: str, keeper: type) -> Any:
 
     machine = vcr.VCR(
         record_mode=mode,
-        match_on=("method", "scheme", "host", "port", "path", "query"),
+        match_on=("method", "scheme", "host", "port", "path", "query", "raw_body"),
         decode_compressed_response=True,
         before_record_request=_request,
         before_record_response=_response,
@@ -245,8 +260,9 @@ def _vcr(mode: str, keeper: type) -> Any:
 
 def _request(request: Any) -> Any:
     """Reads only; a token is asked for with a POST."""
-    if request.method != "GET":
+    if not _is_read(request.method, request.path):
         return None
+    request.body = secrets.redacted_body(request.body) if request.body else None
     request.headers = {}
     request.uri = _masked(request.uri)
     return request

@@ -27,6 +27,7 @@ from drybill.transport.errors import (
     HttpError,
     Malformed,
     RateLimited,
+    Rejected,
     ServerFailed,
     Shifted,
     TimedOut,
@@ -86,16 +87,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
         limits: Limits = Limits(),
         transient: Transient = lambda error: True,
+        refused: Callable[[bytes], str] = lambda body: "",
     ) -> None:
         """`auth` is called when the client opens: only then are secrets fetched.
 
         `reads` and `writes` are all that the wall lets through; `transient` may say of a 5xx that
-        another attempt is of no use. `source` is the mapping's name for people.
+        another attempt is of no use. `refused` finds in the body of a 2xx the words by which an API
+        says that it is none; empty: it is one. `source` is the mapping's name for people.
         """
         self.source, self.base = source, httpx.URL(base.rstrip("/"))
         self._reads, self._writes = reads, writes
         self._auth, self._headers = auth, dict(headers or {})
-        self._limits, self._transient = limits, transient
+        self._limits, self._transient, self._refused = limits, transient, refused
         self.said_at: datetime | None = None  # by the server's clock, its first answer
         self._http: httpx.AsyncClient | None = None
         self._gate: Gate | None = None
@@ -155,6 +158,19 @@ class Client:
                 answer.decode(msgspec.Raw)  # half a body is worth another attempt
                 return answer
         raise AssertionError("stamina raises the last error")
+
+    async def query(
+        self, path: str, body: object, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One read that is a POST, sent once as a write would be. Raises HttpError.
+
+        The wall knows it as a declared read: method and whole path.
+        """
+        cassette.read_by_post(self._url(path).path)
+        return await self._send("POST", path, None, headers, _ENCODE.encode(body))
+
+    def _url(self, path: str) -> httpx.URL:
+        return self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode())
 
     async def write(self, method: str, path: str, body: object) -> Answer:
         """One write, sent once and never again by itself. Raises HttpError."""
@@ -282,7 +298,7 @@ class Client:
         extra = {"Content-Type": "application/json"} if content is not None else {}
         request = self._http.build_request(
             method,
-            self.base.copy_with(raw_path=self.base.raw_path.rstrip(b"/") + path.encode()),
+            self._url(path),
             params=httpx.QueryParams(params) if params else None,
             headers={**extra, **(headers or {})},
             content=content,
@@ -300,6 +316,9 @@ class Client:
             if failure.status == 401:  # which no recording holds
                 cassette.note_failure(request, failure)
             raise failure
+        said = self._refused(response.content)
+        if said:
+            raise Rejected(request, said, status=response.status_code)
         return Answer(response, secrets.redacted_body(response.content))
 
     async def _answered(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:

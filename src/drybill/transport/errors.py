@@ -81,7 +81,7 @@ class ServerFailed(HttpError):
 
 
 class Rejected(HttpError):
-    """Another 4xx or a redirect: the server read the request and did not do it."""
+    """Another 4xx, a redirect, a 2xx that says no: the server read it and did not do it."""
 
     code = "http-rejected"
 
@@ -135,6 +135,11 @@ def message_of(response: httpx.Response) -> str:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         kind = response.headers.get("content-type", "no content type").partition(";")[0]
         return f"an answer that is not JSON ({kind})" if response.content else "an empty answer"
+    return words_of(body)
+
+
+def words_of(body: Any) -> str:
+    """The messages of a decoded body, each once, without secrets."""
     words = list(dict.fromkeys(_messages(body)))
     said = redacted("; ".join(words)) or "no message"
     return said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
@@ -151,7 +156,7 @@ def _messages(body: Any) -> Iterator[str]:
                 yield re.sub(r"\s+", " ", redacted(value)).strip()
         if isinstance(body.get("error"), str) and "message" not in body:
             yield redacted(body["error"])
-        for key in ("errors", "details"):
+        for key in ("error", "errors", "details"):
             yield from _messages(body.get(key))
 
 

@@ -9,10 +9,16 @@ from msgspec import Struct
 
 from drybill.transport.errors import WallError
 
-# Calls that create real invoices. Nothing opens this list, `--apply` neither.
+# Calls that create real invoices or change them. Nothing opens this list, `--apply` neither.
 NEVER = (
     ("POST", re.compile(r".*/finance/agreements/[^/]+/invoice/?")),
     ("POST", re.compile(r".*/finance/invoices/?")),
+    # AlgaPSA: generate, manual, bulk, recurring, finalize, send, payment, credit and all others
+    ("POST", re.compile(r".*/api/v1/invoices(/(?!preview/?$).*)?")),
+    ("PUT", re.compile(r".*/api/v1/invoices/.*")),
+    ("DELETE", re.compile(r".*/api/v1/invoices/.*")),
+    ("POST", re.compile(r".*/api/v1/financial/.*")),
+    ("POST", re.compile(r".*/api/v1/(integrations/)?quickbooks/invoices/.*")),
 )
 
 
@@ -46,7 +52,7 @@ class Wall(httpx.AsyncBaseTransport):
         if _origin(request.url) != self._origin:
             raise WallError(f"{request.method} to another host: {request.url.host}")
         if any(request.method == m and pattern.fullmatch(path) for m, pattern in NEVER):
-            raise WallError(f"{request.method} {path} creates a real invoice")
+            raise WallError(f"{request.method} {path} creates or changes a real invoice")
         if not any(operation.allows(request) for operation in self._operations):
             raise WallError(f"{request.method} {path} is not declared here")
         return await self._inner.handle_async_request(request)

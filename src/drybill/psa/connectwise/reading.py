@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 
-from msgspec import Struct
 from msgspec import field as new_field
 from msgspec.structs import replace
 
@@ -24,6 +23,7 @@ from drybill.billing.period import period_before
 from drybill.billing.quantity import UNKNOWN, ZERO, plain
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.settings import Settings
+from drybill.psa.notes import Notes
 from drybill.transport.values import day
 
 # billingOptions of a cycle. BiWeekly and BiMonthly say neither "every two" nor "twice a".
@@ -48,27 +48,14 @@ _STATUS = {
 }
 ROUNDING = Rounding(point=RoundingPoint.UNIT_PRICE)
 _ONE_DAY = timedelta(days=1)
-_LISTED = 8
 
 
-class Found(Struct):
-    """Agreements and segments, and what could not be read as a bill, each reason once."""
+class Found(Notes):
+    """Agreements and segments, and what could not be read as a bill."""
 
     agreements: list[Agreement] = new_field(default_factory=list)
     segments: list[Segment] = new_field(default_factory=list)
-    unread: dict[str, list[str]] = new_field(default_factory=dict)  # reason -> ids
     product_ids: dict[str, int] = new_field(default_factory=dict)  # as the mapping names it -> id
-
-    @property
-    def notices(self) -> list[str]:
-        told = []
-        for reason, ids in sorted(self.unread.items()):
-            listed = ", ".join(ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
-            told.append(f"{reason}: {listed}")
-        return told
-
-    def note(self, reason: str, id: int) -> None:
-        self.unread.setdefault(reason, []).append(str(id))
 
 
 def reachable(
