@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -204,5 +205,12 @@ def test_ctrl_c_in_the_first_moment_is_no_traceback(tmp_path: Path) -> None:
 def test_the_adapters_and_what_they_can(
     golden: Callable[[Path, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Those of this package, whatever else is installed beside it."""
+    real = importlib.metadata.entry_points
+
+    def ours(*, group: str) -> list[importlib.metadata.EntryPoint]:
+        return [point for point in real(group=group) if point.dist and point.dist.name == "drybill"]
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", ours)
     monkeypatch.setenv("COLUMNS", "80")
     golden(HERE / "golden/psa.txt", drybill("psa").out)
