@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ REFERENCE: Final = re.compile(r"(env|keyring|cmd|file):\s*(\S.*)", re.DOTALL)
 MASK: Final = "***"
 _SHORTEST = 4  # characters; taking shorter ones out of a text would take the text apart
 _ESCAPE = re.compile(rb"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_LOWER_HEX = re.compile(r"%[0-9A-F]{2}")
 _PATIENCE = 60  # seconds for a command, which may ask a person
 
 _known: set[str] = set()
@@ -39,7 +40,7 @@ def fetch(reference: str, base: Path, setting: str, *, secret_itself: bool = Tru
         raise _failed(setting, "is no reference to a secret", 'write for example "env:NAME"')
     kind, name = found.groups()
     if kind == "env":
-        secret = os.environ.get(name.strip(), "")
+        secret = os.environ.get(name.strip(), "").strip("\r\n")
         if not secret:
             raise _failed(setting, f"the environment has no {name}", f"export {name}=...")
     elif kind == "keyring":
@@ -63,7 +64,13 @@ def keep(secret: str) -> None:
     if len(secret) >= _SHORTEST:
         from urllib.parse import quote
 
-        _known.update((secret, quote(secret, safe=""), b64encode(secret.encode()).decode()))
+        raw = secret.encode("utf-8", "surrogateescape")
+        _known.add(secret)
+        for safe in ("", "/"):
+            quoted = quote(raw, safe=safe)
+            _known.update((quoted, _LOWER_HEX.sub(lambda found: found.group().lower(), quoted)))
+        for encoded in (b64encode(raw).decode(), urlsafe_b64encode(raw).decode()):
+            _known.update((encoded, encoded.rstrip("=")))
 
 
 def redacted(text: str) -> str:

@@ -24,6 +24,7 @@ def made(site: Site) -> list[int]:
     return [each["id"] for each in site.store.all("addition") if each["id"] > 3405]
 
 
+@pytest.mark.faults
 def test_a_new_line_that_may_still_come_is_not_sent_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_an_end_is_taken_back(site: Site) -> None:
     assert site.sent("PATCH")[-1]["body"] == '[{"op":"remove","path":"cancelledDate"}]'
 
 
+@pytest.mark.faults
 def test_another_mapping_of_the_same_psa_waits_too(site: Site) -> None:
     """Its rows have other ids: the product is named by number, the PSA and its host otherwise."""
     plan = site.plan(*NEW_LINE)

@@ -144,13 +144,18 @@ def test_outcomes_say_what_was_read_back(golden: Callable[[Path, str], None]) ->
         Outcome("t8nvaaaaaaaa", "x", D(1250), D(1310), None, "unknown", "no answer"),
         Outcome("t9nvaaaaaaaa", "x", D(1250), D(1310), D(1249), "refused", "the line moved"),
     ]
-    lines = [*(render_outcome(outcome) for outcome in outcomes), render_end("r81", outcomes)]
+    lines = [
+        *(render_outcome(outcome) for outcome in outcomes),
+        render_end("r81", outcomes, "mapping.toml"),
+    ]
     golden(GOLDEN / "outcomes.txt", "\n".join(lines) + "\n")
 
 
 def test_the_end_of_an_apply_fits_its_outcomes() -> None:
     def end(verdict: str, found: Decimal | None) -> str:
-        return render_end("r1", [Outcome("w7kqaaaaaaaa", "x", D(1), D(2), found, verdict)])
+        return render_end(
+            "r1", [Outcome("w7kqaaaaaaaa", "x", D(1), D(2), found, verdict)], "mapping.toml"
+        )
 
     assert "Do not apply again" not in end("verified", D(2))
     assert "Nothing was written." in end("refused", D(3))

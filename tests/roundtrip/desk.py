@@ -11,7 +11,7 @@ from typing import Any
 from fault_proxy import Proxy
 from tryton_server import DATABASE, Office, Server
 
-from command import Said, drybill
+from command import Said, drybill, undone
 from drybill.journal import Journal
 
 MAPPING = """\
@@ -138,7 +138,7 @@ class Desk:
         return drybill("diff", self.mapping, "--plan", plan or self.plan(), "--apply", *words)
 
     def undo(self, run: str) -> Said:
-        return drybill("undo", run, "--apply")
+        return undone(run)
 
     # Tryton's side
 

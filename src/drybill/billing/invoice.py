@@ -72,7 +72,6 @@ class Invoice(Struct, kw_only=True):
     unknown_lines: int = 0
     leak: Decimal | None = None
     witness: Decimal | None = None  # what the PSA itself says that `before` is
-    witness_holds: bool = False  # a disagreement holds its lines, if the witness ever agreed
     witness_lines: tuple[WitnessedLine, ...] = ()  # and of its lines, where it tells them apart
 
     @property
@@ -91,7 +90,6 @@ class Witness(Struct, frozen=True):
     amount: Decimal | None  # agreement's currency; None: it gives none
     invoice_date: date | None
     unbilled_periods: int | None = None
-    holds: bool = False  # the mapping says `witness = "block"`
     lines: tuple[WitnessLine, ...] = ()
 
 

@@ -182,6 +182,10 @@ REASONS: dict[str, Meaning] = {
         "The PSA did not let these keys write.",
         "Give the role of the writing keys the right that is named, and apply a new plan.",
     ),
+    "PSA_KEYS_REFUSED": Meaning(
+        "The PSA does not take the keys that were to write.",
+        "Check the writing keys, and apply a new plan.",
+    ),
     "PSA_LINE_GONE": Meaning(
         "The PSA knows the line or its agreement no more, or does not show it to these keys.",
         "Look for it in the PSA, and run drybill diff again.",

@@ -37,7 +37,7 @@ def check(
     from drybill.cli.mapping import chosen
     from drybill.cli.progress import shown
     from drybill.cli.screen import complain, put, width
-    from drybill.errors import Problem
+    from drybill.errors import Exit, Problem
     from drybill.flow.compute import clock_for
     from drybill.flow.fetch import fetch, probe
     from drybill.mapping.coverage import coverage
@@ -74,3 +74,5 @@ def check(
     asked = {*fetched.readings, *fetched.usages}
     silent = sorted({*loaded.psas, *loaded.vendors} - asked)
     put(render_check(str(path), len(warnings), found, width(), probes, silent))
+    if fetched.unreachable:
+        raise typer.Exit(int(Exit.UNREACHABLE))

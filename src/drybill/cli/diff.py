@@ -207,6 +207,7 @@ def _fresh(
 
         run, request = tapes.run(one_run, request, mapping)
         code = exit_code(run.plan, view.exit_code)
+        open_ = _left_open(journal, run, now) if tapes.replay is None else []
         with ended(journal, run.run):
             view.save_plan(run.content, run.digest, now, run.run)
             view.show(
@@ -218,7 +219,7 @@ def _fresh(
                 code=code,
                 quiet_rows=run.computed.quiet,
                 selection=run.selection,
-                notices=(*notices, *_left_open(journal, run, now), *_warnings(mapping, run.plan)),
+                notices=(*notices, *open_, *_warnings(mapping, run.plan)),
                 applying=apply,
             )
             summary: dict[str, object] = {"buckets": dict(run.plan.buckets)}

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from drybill.sandbox.store import Store
 
 
+_METHODS = ("GET", "POST", "PATCH", "PUT")
+
+
 def sandbox(
     folder: Annotated[
         Path, typer.Argument(help="Where its database, mapping and keys lie; made if missing.")
@@ -25,8 +28,10 @@ def sandbox(
 
     It is shaped like ConnectWise PSA, AlgaPSA and Pax8 after their published documents, AlgaPSA
     after recorded exchanges too, and was never held against their servers: what works here is
-    practised, not proven. Faults: latency, 429, 500, 503, timeout, cut, html, lost, refuse, edit,
-    silent, refusal, shift. Needs drybill[sandbox].
+    practised, not proven. A fault meets all requests but those for a token; TIMES 0 is for ever.
+    Faults: latency=MS, 429, 500, 503, timeout, cut (half a body), html (a page), lost (done, no
+    answer), refuse (not done, no answer), late=MS (504, done later), edit (somebody else first),
+    silent (200, not done), refusal (200 that says no), shift (a row twice). Needs drybill[sandbox].
     """
     from drybill.cli.screen import put
     from drybill.errors import InputError, Problem
@@ -36,12 +41,15 @@ def sandbox(
         from drybill.sandbox import seed_algapsa
         from drybill.sandbox.app import FAULTS
         from drybill.sandbox.seed import ENVIRONMENT, MAPPING, seed
-        from drybill.sandbox.serve import HOST, run
+        from drybill.sandbox.serve import HOST, is_free, run
         from drybill.sandbox.store import Store
     except ImportError:
         fix = "pip install 'drybill[sandbox]'"
         summary = "the sandbox needs packages that are not installed"
         raise InputError([Problem("sandbox-missing", None, summary, fix)]) from None
+    if not is_free(port):
+        summary = f"port {port} cannot be opened"
+        raise InputError([Problem("sandbox-port", None, summary, "name another with --port")])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         store = Store(folder / "sandbox.db")
@@ -51,8 +59,13 @@ def sandbox(
             seed_algapsa.seed(store)
         for name, text in (("mapping.toml", MAPPING), ("algapsa.toml", seed_algapsa.MAPPING)):
             mapping = folder / name
+            url = f"http://{HOST}:{port}"
             if not mapping.exists():
-                mapping.write_text(text.format(url=f"http://{HOST}:{port}"), "utf-8")
+                mapping.write_text(text.format(url=url), "utf-8")
+            elif f'"{url}"' not in mapping.read_text("utf-8"):
+                summary = f"{mapping} leads to another port than {port}"
+                fix = "name that one with --port, or another folder"
+                raise InputError([Problem("sandbox-port", None, summary, fix)])
         keys = {**ENVIRONMENT, **seed_algapsa.ENVIRONMENT}
         lines = [f"export {name}={value}" for name, value in keys.items()]
         (folder / "keys.sh").write_text("\n".join(lines) + "\n", "utf-8")
@@ -69,13 +82,7 @@ def sandbox(
         f"  drybill diff {said}/mapping.toml    (ConnectWise)\n"
         f"  drybill diff {said}/algapsa.toml    (AlgaPSA)\n"
     )
-    try:
-        run(store, port)
-    except (OSError, SystemExit):
-        summary = f"port {port} cannot be opened"
-        raise InputError(
-            [Problem("sandbox-port", None, summary, "name another with --port")]
-        ) from None
+    run(store, port)
 
 
 def _set(store: Store, words: str, known: dict[str, str]) -> None:
@@ -83,8 +90,12 @@ def _set(store: Store, words: str, known: dict[str, str]) -> None:
     rest, _, times = words.partition(":")
     rest, _, method = rest.partition("@")
     kind, _, value = rest.partition("=")
-    if kind not in known or not (times or "1").isdecimal() or not (value or "0").isdecimal():
+    if kind not in known:
         raise typer.BadParameter(f"--fault {words}: kinds are {', '.join(known)}")
+    if not (times or "1").isdecimal() or not (value or "0").isdecimal():
+        raise typer.BadParameter(f"--fault {words}: VALUE and TIMES are whole numbers")
+    if method.upper() not in ("", *_METHODS):
+        raise typer.BadParameter(f"--fault {words}: methods are {', '.join(_METHODS)}")
     store.add_fault(
         kind, method=method.upper() or "*", times=int(times or 1), value=int(value or 0)
     )

@@ -30,14 +30,21 @@ class Tapes:
         if self.record is None and self.replay is None:
             with shown():
                 return one_run(request, None), request
-        from drybill.flow.recording import facts_of, from_facts
+        from drybill.cli.screen import talk
+        from drybill.flow.recording import asked, facts_of, from_facts
         from drybill.transport import cassette
 
         if self.replay is not None:
             with cassette.replay(self.replay) as told:
                 request, past = from_facts(told, mapping)
-                return one_run(request, past), request
-        facts: dict[str, Any] = {}
+                run = one_run(request, past)
+                if told.get("plan_digest") not in (None, run.digest):
+                    summary = f"the recorded run had the plan {str(told['plan_digest'])[:8]}"
+                    summary += f", and this one has {run.digest[:8]}"
+                    fix = "another version of drybill, or an edited file, counts otherwise"
+                    talk(f"warning: {summary}: {fix}")
+                return run, request
+        facts: dict[str, Any] = asked(request, mapping)  # where a run fails, that is all
         assert self.record is not None
         with shown(), cassette.record(self.record, facts):
             run = one_run(request, None)

@@ -94,7 +94,7 @@ def compute(mapping: MappingFile, fetched: Fetched, request: Request, past: Past
         renamed,
         _overdue(laid_out, found, clock.today, request.period),
         _other_currency(laid_out, fetched.agreements),
-        _contradicted(laid_out, past),
+        _contradicted(laid_out, past, mapping, request.period),
         request.allowances,
     )
     _note_margins(rows, policy.guards)
@@ -184,7 +184,6 @@ def hear(laid_out: Sequence[Invoice], fetched: Fetched, quiet: Sequence[QuietLin
         if witness.invoice_date == invoice.invoice_date:
             rounded = round_money(witness.amount, invoice.currency)
             invoice.witness = rounded if rounded == witness.amount else witness.amount
-            invoice.witness_holds = witness.holds
             if witness.lines:
                 here = quiet_of.get((invoice.psa, invoice.agreement_id), ())
                 invoice.witness_lines = _heard(witness.lines, invoice, here)
@@ -326,17 +325,27 @@ def _other_currency(laid_out: Sequence[Invoice], agreements: Sequence[Agreement]
     }
 
 
-def _contradicted(laid_out: Sequence[Invoice], past: Past) -> dict[str, tuple[str, str]]:
+def _contradicted(
+    laid_out: Sequence[Invoice], past: Past, mapping: MappingFile, period: date | None
+) -> dict[str, tuple[str, str]]:
     """Row -> (what the PSA itself says, what is projected), where a witness that the mapping lets
-    block has agreed in an earlier run and does not now."""
+    block has agreed in an earlier run and does not now: one that says nothing any more neither,
+    unless `period` names another invoice than the one of which it speaks."""
+    blocks = {name for name, each in mapping.psas.items() if each.get("witness") == "block"}
     found: dict[str, tuple[str, str]] = {}
     for invoice in laid_out:
-        if not invoice.witness_holds or (invoice.psa, invoice.agreement_id) not in past.agreed:
+        agreed = (invoice.psa, invoice.agreement_id) in past.agreed
+        if not agreed or invoice.psa not in blocks:
             continue
         settle(invoice)
-        if invoice.witness is not None and invoice.witness != invoice.before:
-            said = tuple(f"{m:f} {invoice.currency}" for m in (invoice.witness, invoice.before))
-            found |= {row.id: (said[0], said[1]) for row in invoice.rows}
+        said = "nothing any more"
+        if invoice.witness is not None:
+            said = f"{invoice.witness:f} {invoice.currency}"
+        elif period is not None:
+            continue
+        if invoice.witness != invoice.before:
+            projected = f"{invoice.before:f} {invoice.currency}"
+            found |= {row.id: (said, projected) for row in invoice.rows}
     return found
 
 

@@ -27,6 +27,7 @@ from drybill.plan.plan import Plan
 EVERY_ROW_UP_TO = 10_000
 
 # How long after its beginning, or by how wrong a clock, a run's own answers may be dated.
+_OFF = timedelta(hours=1)
 _AHEAD = timedelta(minutes=30)
 
 _UNDECIDED = (Bucket.BLOCKED, Bucket.UNKNOWN, Bucket.UNMAPPED, Bucket.ORPHAN)
@@ -67,7 +68,10 @@ def dry_run(
     fetched = fetch(mapping, request.without)
     request = replace(request, as_of=_once_answered(request.as_of, fetched))
     as_of = moment(request.as_of, mapping.policy.timezone)
-    past = past or recall(journal, mapping, fetched, as_of, now)
+    if past is None:
+        past = recall(journal, mapping, fetched, as_of, now)
+        past = replace(past, doubtful=_doubtful(fetched, now))
+    _doubt(fetched, past.doubtful)
     segments = [s for reading in fetched.readings.values() for s in reading.segments]
     receipts = {name: usage.receipt for name, usage in fetched.usages.items()}
     check_names(request.selection, mapping.policy, fetched.agreements, segments, receipts)
@@ -110,6 +114,27 @@ def _once_answered(as_of: date | datetime, fetched: Fetched) -> date | datetime:
         return as_of
     told = [u.receipt.as_of for u in fetched.usages.values() if u.receipt.live and u.receipt.as_of]
     return max([as_of, *(when for when in told if when <= as_of + _AHEAD)])
+
+
+def _doubtful(fetched: Fetched, now: datetime) -> frozenset[str]:
+    """Live sources whose answers are dated an hour or more from now: by a wrong clock, or from some
+    cache on the way."""
+    return frozenset(
+        name
+        for name, usage in fetched.usages.items()
+        if usage.receipt.live and usage.receipt.as_of and abs(usage.receipt.as_of - now) > _OFF
+    )
+
+
+def _doubt(fetched: Fetched, names: Collection[str]) -> None:
+    """A source whose clock is not to be trusted states no as-of: two of its answers are never a day
+    apart."""
+    for name in names:
+        usage = fetched.usages[name]
+        said = f"its answers are dated {usage.receipt.as_of:%Y-%m-%d %H:%M} UTC, which is not now"
+        problems = (*usage.receipt.problems, f"{said}: no absence is confirmed by them")
+        receipt = replace(usage.receipt, as_of=None, problems=problems)
+        fetched.usages[name] = replace(usage, receipt=receipt)
 
 
 def record_allowances(journal: Journal, run: str, request: Request) -> None:

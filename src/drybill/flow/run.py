@@ -46,6 +46,7 @@ class Past(Struct, frozen=True, kw_only=True):
     highest: Mapping[str, Decimal] = new_field(default_factory=dict)
     absent_since: Mapping[AbsenceKey, datetime] = new_field(default_factory=dict)
     recent: Sequence[RecentWrite] = ()
+    doubtful: frozenset[str] = frozenset()  # live sources whose clock was not this machine's
     agreed: frozenset[tuple[str, str]] = frozenset()  # (psa, agreement) whose witness once agreed
 
 

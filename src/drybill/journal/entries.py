@@ -87,7 +87,14 @@ def select(database: Database, where: str, *values: object) -> list[Entry]:
     )
     entries = []
     for seq, run, kind, at, digest, packed in rows:
-        body = None if packed is None else json.loads(_unpacked(database, digest, packed))
+        body = None
+        if packed is not None:
+            try:
+                body = json.loads(_unpacked(database, digest, packed))
+            except ValueError:
+                raise database.damaged(f"entry {seq} of the journal is not JSON") from None
+            if not isinstance(body, dict):
+                raise database.damaged(f"entry {seq} of the journal holds no fields")
         entries.append(Entry(seq, run, kind, database.moment(at), body))
     return entries
 

@@ -148,9 +148,9 @@ class History:
         for answered, content in rows:
             try:
                 absent = json.loads(zlib.decompress(content))
-            except (zlib.error, ValueError):
+                return answered, {(customer, key): since for customer, key, since in absent}
+            except (zlib.error, ValueError, TypeError):
                 raise self._database.damaged("the absences cannot be read") from None
-            return answered, {(customer, key): since for customer, key, since in absent}
         return "", {}
 
     def highest(self, psa: str, as_of: datetime, days: int = 35) -> dict[str, Decimal]:

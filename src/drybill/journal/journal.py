@@ -347,15 +347,18 @@ class Journal:
             "SELECT mapping, as_of FROM runs WHERE id = ?", run
         )
         end = (ended[-1].body or {}) if ended else {}
+        facts, summary = (started.body or {}).get("facts", {}), end.get("summary")
+        if not isinstance(facts, dict) or not isinstance(summary, dict | None):
+            raise self._database.damaged(f"run {run} has no facts that can be read")
         return Run(
             id=run,
             mapping=mapping,
             as_of=self._database.moment(as_of),
             started=started.at,
-            facts=(started.body or {}).get("facts", {}),
+            facts=facts,
             ended=ended[-1].at if ended else None,
             exit_code=end.get("exit_code"),
-            summary=end.get("summary"),
+            summary=summary,
         )
 
     def _plan(self, seq: int) -> RegisteredPlan:

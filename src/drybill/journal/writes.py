@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from drybill.billing.change import Observed, WriteStep
 from drybill.journal.database import Database
@@ -27,6 +28,46 @@ class Intent(Struct, frozen=True):
     observed: Observed | None
     number: int = 1  # of the row's steps, from 1
     of: int = 1  # how many steps the row has
+
+
+class _Intended(Struct):
+    """An intent as the journal holds it, as far as it is read again."""
+
+    plan: str
+    row: str
+    client: str
+    currency: str
+    difference: Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$")] | None
+    step: dict[str, Any]
+    instance: str = ""
+    number: int = 1
+    of: int = 1
+
+
+class _Answered(Struct):
+    intent: int | None = None  # None: the line was refused before any
+    verdict: str = ""
+
+
+class _ReadBack(Struct):
+    intent: int
+    verdict: str
+    found: dict[str, Any] = {}
+
+
+_SHAPES = {"intent": _Intended, "answer": _Answered, "readback": _ReadBack}
+
+
+def _told(database: Database, where: str, *values: object) -> Iterator[Entry]:
+    """The entries, each with the fields of its kind. Raises InputError for a damaged journal."""
+    for entry in select(database, where, *values):
+        if entry.body is not None:
+            try:
+                msgspec.convert(entry.body, _SHAPES[entry.kind])
+            except msgspec.ValidationError:
+                summary = f"entry {entry.seq} of the journal lacks what an {entry.kind} has"
+                raise database.damaged(summary) from None
+        yield entry
 
 
 class Write(Struct, frozen=True):
@@ -66,7 +107,7 @@ def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, B
     found: dict[str, Begun] = {}
     intents: dict[int, dict[str, Any]] = {}
     where = "kind IN ('intent', 'answer', 'readback') ORDER BY seq"
-    for entry in select(database, where):
+    for entry in _told(database, where):
         body = entry.body or {}
         if entry.kind == "intent" and body and (wanted is None or body["plan"] in wanted):
             intents[entry.seq] = body
@@ -108,7 +149,7 @@ def _verified(database: Database) -> Iterator[tuple[str, str, str, str, str]]:
     """(run that wrote it, run that read it back, plan, row, line id) of everything that was read
     back as meant."""
     intents: dict[int, Entry] = {}
-    for entry in select(database, "kind IN ('intent', 'readback') ORDER BY seq"):
+    for entry in _told(database, "kind IN ('intent', 'readback') ORDER BY seq"):
         body = entry.body or {}
         if entry.kind == "intent" and body:
             intents[entry.seq] = entry
@@ -131,7 +172,7 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
     rejected: set[int] = set()
     verdicts: dict[int, str] = {}
     where = "at > ? AND kind IN ('intent', 'answer', 'readback') ORDER BY seq"
-    for entry in select(database, where, since):
+    for entry in _told(database, where, since):
         body = entry.body or {}
         if entry.kind == "intent" and body.get("instance") == instance:
             steps[entry.seq] = (entry, body)

@@ -332,7 +332,8 @@ def _shares(
         for currency, amount in sorted(moved.items()):
             before = _before(part, currency)
             if _exceeds(amount, before, percent):
-                found.setdefault(currency, _of(amount, before))
+                since = ", writes of the last 24 hours included" if written else ""
+                found.setdefault(currency, _of(amount, before) + since)
     return found
 
 

@@ -19,13 +19,15 @@ _IDS_SHOWN = 8
 _Figure = tuple[str, Decimal, bool, bool]  # label, amount, with its sign, shown though 0
 
 
-def _figures(sums: Totals) -> list[_Figure]:
+def _figures(sums: Totals, restores: bool) -> list[_Figure]:
+    """A plan that restores compares with the journal, and calls nothing billed wrong."""
+    more, less = ("more", "less") if restores else ("under-billed", "over-billed")
     return [
         ("invoices now", sums.before, False, True),
         ("if applied", sums.after, False, True),
         ("difference", sums.difference, True, True),
-        ("under-billed", sums.under_billed, True, True),
-        ("over-billed", sums.over_billed, True, True),
+        (more, sums.under_billed, True, True),
+        (less, sums.over_billed, True, True),
         ("held back, more", sums.held_up, True, False),
         ("held back, less", sums.held_down, True, False),
         ("accepted, more", sums.accepted_up, True, False),
@@ -36,12 +38,12 @@ def _figures(sums: Totals) -> list[_Figure]:
     ]
 
 
-def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon, filtered: bool) -> None:
+def totals(sheet: Sheet, document: Document, horizon: Horizon) -> None:
     """One column per currency: amounts of different currencies never share a sum."""
-    sums = [member for member in every if member.horizon == horizon]
+    sums = [member for member in document.plan.totals if member.horizon == horizon]
     if not sums:
         return
-    table = [_figures(member) for member in sums]
+    table = [_figures(member, document.plan.restores) for member in sums]
     labels = [
         figure[0]
         for row, figure in enumerate(table[0])
@@ -68,7 +70,7 @@ def totals(sheet: Sheet, every: Sequence[Totals], horizon: Horizon, filtered: bo
     ]
     sheet.blank()
     which = "the next" if horizon == "now" else "later"
-    what = ", whatever the filter hides" if filtered else ""
+    what = ", whatever the filter hides" if document.hidden is not None else ""
     sheet.add((f"Totals of {which} invoices{what}", STRONG))
     if 2 + name + sum(width + 2 for width in widths) <= sheet.width:
         _columns(sheet, sums, cells, name, widths)

@@ -46,8 +46,8 @@ def render_invoices(document: Document, width: int) -> Sheet:
         ledger.heading()
         for entry in entries:
             ledger.write(entry)
-    closing.totals(sheet, document.plan.totals, "now", document.hidden is not None)
-    closing.totals(sheet, document.plan.totals, "later", document.hidden is not None)
+    closing.totals(sheet, document, "now")
+    closing.totals(sheet, document, "later")
     closing.counts(sheet, document, found)
     closing.stops(sheet, found.stops)
     closing.next_step(sheet, document, found)

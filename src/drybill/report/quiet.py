@@ -18,10 +18,11 @@ def render_quiet(document: Document) -> str:
     found = findings(plan, document.whole)
     silent_sources = [source for source in plan.sources if source.complete and not source.records]
     partial_sources = [source for source in plan.sources if not source.complete]
+    contradicted = sum(not invoice.witness_agrees for invoice in plan.invoices)
     if (
         found.verdict == "clean"
         and document.exit_code is Exit.DONE
-        and not (silent_sources or partial_sources)
+        and not (silent_sources or partial_sources or contradicted)
     ):
         return ""
     parts = ["NOTHING WAS CHECKED"] if found.verdict == "nothing_checked" else []
@@ -33,6 +34,8 @@ def render_quiet(document: Document) -> str:
     incomplete = sum(sums.incomplete_invoices for sums in plan.totals)
     if incomplete:
         parts.append(f"{words.count(incomplete, 'invoice')} with UNKNOWN LINES")
+    if contradicted:
+        parts.append(f"{words.count(contradicted, 'invoice')} of which its PSA says ANOTHER AMOUNT")
     parts += [f"{clean(source.name)} INCOMPLETE" for source in partial_sources]
     parts += [f"{clean(source.name)} NO ROWS" for source in silent_sources]
     if found.stops:

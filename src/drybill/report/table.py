@@ -43,7 +43,7 @@ def render_table(document: Document, width: int) -> Sheet:
     opening.causes(sheet, document)
     _invoices(sheet, document)
     _usage(sheet, document)
-    closing.totals(sheet, plan.totals, "now", document.hidden is not None)
+    closing.totals(sheet, document, "now")
     closing.counts(sheet, document, found)
     closing.stops(sheet, found.stops)
     closing.next_step(sheet, document, found)
@@ -86,7 +86,7 @@ def _invoices(sheet: Sheet, document: Document) -> None:
                 ledger.write(entry)
         _left_out(sheet, invoices, len(picked[horizon]), hidden[horizon])
         if horizon == "later":
-            closing.totals(sheet, document.plan.totals, "later", document.hidden is not None)
+            closing.totals(sheet, document, "later")
 
 
 def _worth_showing(invoice: PlannedInvoice, shown: set[str]) -> bool:

@@ -127,7 +127,7 @@ class _Faulty:
 
     async def _meet(self, fault: str, scope: Scope, receive: Receive, send: Send) -> None:
         if fault == "refuse":
-            raise _BrokenConnection
+            await _break_off(send)
         if fault == "edit":
             connectwise.ConnectWise(self._store).edit(scope["path"])
             algapsa.AlgaPsa(self._store).edit(scope["path"])
@@ -152,7 +152,7 @@ class _Faulty:
 
         await self._app(scope, receive, keep)
         if fault == "lost":
-            raise _BrokenConnection
+            await _break_off(send)
         if fault == "shift":
             sent = _repeated(sent)
         else:
@@ -161,6 +161,13 @@ class _Faulty:
             await send(message)
         if fault == "cut":
             raise _BrokenConnection
+
+
+async def _break_off(send: Send) -> None:
+    """The beginning of an answer, and no more of it."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    raise _BrokenConnection
 
 
 class _BrokenConnection(ConnectionError):

@@ -15,9 +15,20 @@ from drybill.sandbox.store import Store
 HOST = "127.0.0.1"
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port yet."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def run(store: Store, port: int) -> None:
-    """Until Ctrl-C. Raises OSError where the port is taken."""
-    uvicorn.run(application(store), host=HOST, port=port, log_level="warning")
+    """Until Ctrl-C. A connection that a fault breaks is no error of the server's: it is silent."""
+    uvicorn.run(application(store), host=HOST, port=port, log_level="critical")
 
 
 @contextmanager

@@ -128,6 +128,8 @@ class Store:
             for id, kind, wanted, part, skip, times, value in rows:
                 if kind == but or wanted not in ("*", method) or part not in path:
                     continue
+                if not part and path.endswith("/token"):
+                    continue
                 if skip > 0:
                     self._db.execute("UPDATE faults SET skip = skip - 1 WHERE id = ?", (id,))
                     continue

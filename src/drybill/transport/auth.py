@@ -12,8 +12,10 @@ from typing import Literal
 import httpx
 import msgspec
 
+from drybill.errors import InputError, Problem
 from drybill.secrets import fetch, keep
 from drybill.transport.errors import Malformed, failure_of
+from drybill.transport.values import day
 
 _SHORTEST_COOKIE = 8  # characters
 _LEEWAY = 60.0  # seconds before its end at which a token counts as over
@@ -23,8 +25,13 @@ class StaticHeaders(httpx.Auth):
     """Headers that hold keys; a bearer token is one of them."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        for value in headers.values():
+        """Raises InputError for a value that no header can hold."""
+        for name, value in headers.items():
             keep(value.removeprefix("Bearer ").removeprefix("Basic "))
+            if not value.isascii() or not value.isprintable():
+                summary = f"what goes into the header {name} has a character that no key has"
+                fix = "copy it again: a line break or a letter with an accent is in it"
+                raise InputError([Problem("secret-odd", None, summary, fix)])
         self._headers = dict(headers)
 
     async def async_auth_flow(
@@ -35,11 +42,12 @@ class StaticHeaders(httpx.Auth):
 
 
 def keep_cookies(response: httpx.Response) -> None:
-    """Whatever a server gives to be sent back is a secret, too: not a flag such as `true`, which
-    may be any word of the data."""
+    """Whatever a server gives to be sent back is a secret, too: not a flag, a name or a date, which
+    may stand in the data."""
     for cookie in response.cookies.jar:
-        if len(cookie.value or "") >= _SHORTEST_COOKIE:
-            keep(cookie.value or "")
+        value = cookie.value or ""
+        if len(value) >= _SHORTEST_COOKIE and not value.isalpha() and day(value) is None:
+            keep(value)
 
 
 def fetch_all(references: Mapping[str, str], base: Path, table: str) -> list[str]:
@@ -137,6 +145,7 @@ class TokenCall(httpx.Auth):
             ValueError,
             AttributeError,
             RecursionError,
+            OverflowError,
         ):
             raise Malformed(response.request, "the answer holds no token") from None
         if not isinstance(token, str) or not token:

@@ -18,6 +18,9 @@ class Bounded(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises Malformed for an answer that is larger."""
         response = await self._inner.handle_async_request(request)
+        if "," in response.headers.get("content-encoding", ""):  # each could be a bomb in a bomb
+            await response.aclose()
+            raise Malformed(request, "an answer that is packed more than once")
         body = bytearray()
         try:
             async for part in response.aiter_bytes():

@@ -9,6 +9,7 @@ process is taken out of the rest.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -20,7 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from drybill import secrets, whole
-from drybill.errors import InputError, Place, Problem
+from drybill.errors import InputError, Place, Problem, UnreachableError
 from drybill.transport import errors
 from drybill.transport.errors import HttpError
 
@@ -28,7 +29,7 @@ SCHEMA = "drybill.recording/1"
 MASKED = secrets.MASK  # what stands in a recording where a secret stood
 _HEADERS = frozenset({"content-type", "link", "date", "retry-after"})
 _OFFLINE = False
-_HIDDEN: set[str] = set()
+_HIDDEN: set[tuple[str, str]] = set()  # what stands before it, the word
 _BY_POST: set[str] = set()  # paths
 _FAILURES: dict[str, Failure] = {}  # by request; of this recording or of the one that is replayed
 
@@ -89,9 +90,10 @@ def read_by_post(path: str) -> None:
     _BY_POST.add(path)
 
 
-def hide(word: str) -> None:
-    """A word that stands masked in the URLs of recordings, though it is no secret."""
-    _HIDDEN.add(word)
+def hide(word: str, after: str) -> None:
+    """A word that is no secret, and stands masked where it follows this in the URLs of recordings:
+    `after` is the path up to it, with its last slash."""
+    _HIDDEN.add((after, word))
 
 
 @contextmanager
@@ -119,8 +121,12 @@ def record(path: Path, facts: dict[str, Any]) -> Iterator[None]:
 
     _FAILURES.clear()
     recorder = _vcr("all", Keeper)
+    failed: UnreachableError | None = None
     with recorder.use_cassette("recording"):
-        yield
+        try:
+            yield
+        except UnreachableError as error:  # of which somebody will want the recording above all
+            failed = error
     content = {
         "schema": SCHEMA,
         "facts": facts,
@@ -133,6 +139,8 @@ def record(path: Path, facts: dict[str, Any]) -> Iterator[None]:
     except (OSError, ValueError) as error:
         summary = f"cannot be written: {whole.reason(error)}"
         raise InputError([Problem("recording-unwritable", Place(str(path)), summary)]) from None
+    if failed is not None:
+        raise failed
 
 
 @contextmanager
@@ -206,8 +214,8 @@ def _is_read(method: str, path: str) -> bool:
 def _masked(url: str) -> str:
     """A URL as recordings show it."""
     url = secrets.redacted(url)
-    for word in _HIDDEN:
-        url = url.replace(f"/{word}", f"/{MASKED}")
+    for after, word in _HIDDEN:
+        url = re.sub(rf"(?<={re.escape(after)}){re.escape(word)}(?=[/?]|$)", MASKED, url)
     return url
 
 
@@ -228,8 +236,9 @@ def _load(path: Path) -> _Tape:
 
 def _plain_url(interaction: _Interaction) -> bool:
     try:
-        return bool(httpx.URL(interaction.request.uri).host)
-    except httpx.InvalidURL:
+        url = httpx.URL(interaction.request.uri)
+        return bool(url.host) and (url.port or 1) < 65536
+    except (httpx.InvalidURL, ValueError):
         return False
 
 
@@ -274,6 +283,7 @@ def _response(response: dict[str, Any]) -> dict[str, Any] | None:
     headers = {k: v for k, v in response["headers"].items() if k.lower() in _HEADERS}
     body = response["body"].get("string", b"")
     body = body.encode() if isinstance(body, str) else body
+    body = body.decode("utf-8", "replace").encode()  # a page of another encoding is no JSON anyway
     return {
         **response,
         "headers": {k: [secrets.redacted(v) for v in values] for k, values in headers.items()},

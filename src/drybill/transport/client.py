@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -280,7 +281,7 @@ class Client:
 
     def _note_time(self, response: httpx.Response) -> None:
         """The earliest `Date` header: what was read is at least as new as that."""
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             said = parsedate_to_datetime(response.headers.get("date", ""))
             if said.tzinfo is not None and (self.said_at is None or said < self.said_at):
                 self.said_at = said.astimezone(UTC)
@@ -439,6 +440,14 @@ def checked_base(url: str, setting: str) -> str:
         raise ValueError(f"`{setting}` must hold no user or password")
     if parts.query or parts.fragment:
         raise ValueError(f"`{setting}` must hold no query")
+    try:
+        known = (parts.port or 443) > 0
+    except ValueError:
+        known = False
+    if not known or not re.fullmatch(r"[\w.:\[\]-]+", parts.netloc, re.ASCII):
+        raise ValueError(f"`{setting}` must name a host, and a port from 1 to 65535 if any")
+    if parts.path not in ("", "/"):
+        raise ValueError(f"`{setting}` must end with the host: leave `{parts.path}` out")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
         raise ValueError(f"`{setting}` must begin with https://: plain http is for loopback only")
     return url.rstrip("/")

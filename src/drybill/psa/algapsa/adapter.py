@@ -124,9 +124,7 @@ class AlgaPsaReader(Struct, frozen=True):
             return (), []
         if not self.api.previews:
             return (), [NO_SESSION]
-        told, missing = await witnesses(self.api, found)
-        holds = self.settings.witness == "block"
-        return tuple(replace(each, holds=holds) for each in told), missing
+        return await witnesses(self.api, found)
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """Some contract lines, whatever their state is by now, each with its services."""

@@ -25,12 +25,13 @@ from drybill.psa.connectwise.reading import (
     Found,
     bill_customer,
     instant,
+    named,
     reachable,
     read_additions,
     read_agreements,
     witnesses,
 )
-from drybill.psa.connectwise.settings import ASSUMED, Settings
+from drybill.psa.connectwise.settings import Settings, assumed
 from drybill.psa.connectwise.writing import ConnectWiseWriter
 from drybill.psa.port import Capabilities, Probe, PsaReader, PsaWriter, Reading, Scope
 from drybill.transport.errors import Denied, NotFound
@@ -130,7 +131,7 @@ class ConnectWiseReader(Struct, frozen=True):
         recaps = await self.api.rows(
             "/finance/agreementrecap/", wire.Recap, id_of=_id, what="pages of the recap"
         )
-        return witnesses(recaps, holds=self.settings.witness == "block")
+        return witnesses(recaps)
 
     async def read_lines(self, agreement_ids: frozenset[str]) -> Reading:
         """Some agreements, whatever their state is by now, each with its additions."""
@@ -200,11 +201,11 @@ class ConnectWiseReader(Struct, frozen=True):
             return rows
 
         lists = await together(additions(each.id) for each in found.agreements)
-        for agreement, rows in zip(found.agreements, lists, strict=True):
+        for agreement, rows in zip(found.agreements, named(lists), strict=True):
             read_additions(agreement, rows, self.scope.products, self.settings, found)
         self.product_ids.update(found.product_ids)
         names = {each.company_id: each.company_name for each in found.agreements}
-        problems = [*found.notices, f"assumed: {'; '.join(ASSUMED)}"]
+        problems = [*found.notices, assumed(self.settings)]
         if cycles is None:
             problems.append("billing cycles may not be read: their names are taken at their word")
         if left:

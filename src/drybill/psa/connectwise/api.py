@@ -22,6 +22,7 @@ from drybill.transport.wall import Operation
 
 T = TypeVar("T")
 
+_COMPANY = "/login/companyinfo/"
 _ROOT = r"/(?:[\w.-]+/)+apis/3\.0"
 READS = (
     Operation("GET", r"/login/companyinfo/[\w.*-]+"),
@@ -64,6 +65,11 @@ class Api:
         )
         self._company = ""
 
+    @property
+    def has_own_keys(self) -> bool:
+        """Whether a second key pair is named for writing."""
+        return self._settings.write_credentials is not None
+
     def company(self) -> str:
         """The login company. A recording holds no keys, and this is one: it stands there masked.
 
@@ -74,8 +80,11 @@ class Api:
         if not self._company:
             self._company = fetch_name(
                 self._settings.credentials.company, self._base, f"psa.{self._name}: company"
-            )
-            cassette.hide(self._company)
+            ).strip()
+            if not re.fullmatch(r"[\w.-]+", self._company, re.ASCII):
+                summary = f"psa.{self._name}: company holds a character that no login company has"
+                raise InputError([Problem("company-unknown", None, summary)])
+            cassette.hide(self._company, _COMPANY)
         return self._company
 
     @asynccontextmanager
@@ -130,9 +139,9 @@ class Api:
 
     async def _ask_codebase(self) -> bool:
         """Whether it is another one than before. Raises InputError for an unknown company."""
-        answer = await self.client.get(f"/login/companyinfo/{self.company()}")
+        answer = await self.client.get(f"{_COMPANY}{self.company()}")
         info = answer.decode(CompanyInfo | None)  # type: ignore[arg-type]
-        if info is None or not re.fullmatch(r"[\w.-]+/", info.Codebase):
+        if info is None or not re.fullmatch(r"\w[\w.-]*/", info.Codebase, re.ASCII):
             summary = f"psa.{self._name}: ConnectWise knows no company of this name here"
             fix = "check `company` under credentials, and the region in `url`"
             raise InputError([Problem("company-unknown", None, summary, fix)])

@@ -56,6 +56,7 @@ class Found(Notes):
     agreements: list[Agreement] = new_field(default_factory=list)
     segments: list[Segment] = new_field(default_factory=list)
     product_ids: dict[str, int] = new_field(default_factory=dict)  # as the mapping names it -> id
+    additions: set[int] = new_field(default_factory=set)  # ids of all that were read
 
 
 def reachable(
@@ -184,6 +185,26 @@ def _cycle(each: wire.Agreement, cycles: Mapping[int, wire.Cycle] | None) -> Cyc
     return _CYCLES.get(known.billingOptions or "") if known else None
 
 
+def named(lists: Iterable[list[wire.Addition]]) -> list[list[wire.Addition]]:
+    """The same, where an addition lacks its product's identifier and another one tells it."""
+    every = list(lists)
+    known = {
+        each.product.id: each.product.identifier
+        for rows in every
+        for each in rows
+        if each.product.id is not None and each.product.identifier
+    }
+    return [
+        [
+            replace(each, product=replace(each.product, identifier=known[each.product.id]))
+            if not each.product.identifier and each.product.id in known
+            else each
+            for each in rows
+        ]
+        for rows in every
+    ]
+
+
 def read_additions(
     agreement: Agreement,
     additions: Iterable[wire.Addition],
@@ -193,6 +214,11 @@ def read_additions(
 ) -> None:
     """Fills `found.segments` with an agreement's additions, ended and future ones too."""
     for each in additions:
+        if each.agreementId not in (None, int(agreement.id)) or each.id in found.additions:
+            found.note("additions are listed under two agreements; they count where they were "
+                       "read first", each.id)  # fmt: skip
+            continue
+        found.additions.add(each.id)
         product = _product(each.product, products, found)
         billing = _BILLING.get(each.billCustomer or "")
         if billing is None:
@@ -236,14 +262,13 @@ def _product(product: wire.Reference, products: frozenset[str], found: Found) ->
     return name or number
 
 
-def witnesses(recaps: Iterable[wire.Recap], *, holds: bool) -> tuple[Witness, ...]:
+def witnesses(recaps: Iterable[wire.Recap]) -> tuple[Witness, ...]:
     return tuple(
         Witness(
             str(each.id),
             each.nextInvoiceAmount,
             day(each.nextInvoiceDate),
             each.unbilledPeriods,
-            holds,
         )
         for each in sorted(recaps, key=lambda recap: recap.id)
     )

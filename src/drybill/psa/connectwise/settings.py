@@ -1,7 +1,7 @@
 """The settings of `[psa.NAME]` with `kind = "connectwise"`.
 
 What ConnectWise's documents leave open is a setting here, with the reading that drybill assumes as
-its default; `ASSUMED` says each in words.
+its default; `assumed` says each in words.
 """
 
 from __future__ import annotations
@@ -62,8 +62,13 @@ class Settings(BaseModel):
     cancelled_date: Literal["first_day_off", "last_day"] = "first_day_off"
 
 
-ASSUMED = (
-    "an invoice dated nextInvoiceDate bills the period that begins on it (`timing`)",
-    "cancelledDate is the first day that is not billed (`cancelled_date`)",
-    "a prorated price is rounded per unit, by actual days",
-)
+def assumed(settings: Settings) -> str:
+    """What a run takes for true, as it is set, in one sentence."""
+    begins = "begins" if settings.timing == "advance" else "ends"
+    first = settings.cancelled_date == "first_day_off"
+    off = "first day that is not" if first else "last day that is"
+    return (
+        f"assumed: an invoice dated nextInvoiceDate bills the period that {begins} on it "
+        f"(`timing`); cancelledDate is the {off} billed (`cancelled_date`); "
+        "a prorated price is rounded per unit, by actual days"
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 # The names are the API's own, so that `fields` can be made of them.
+
+Id = Annotated[int, Meta(ge=0)]  # which may stand in a path
 
 
 class Reference(Struct, frozen=True):
@@ -24,7 +27,7 @@ class Info(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    id: int
+    id: Id
     name: str | None = None
     type: Reference = Reference()
     company: Reference = Reference()
@@ -46,7 +49,7 @@ class Agreement(Struct, frozen=True):
 
 
 class Addition(Struct, frozen=True):
-    id: int
+    id: Id
     product: Reference
     quantity: Decimal | None = None
     lessIncluded: Decimal | None = None

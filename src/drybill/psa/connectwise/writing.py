@@ -20,6 +20,7 @@ _NOT_DONE = {
     RateLimited: "PSA_BUSY",
     Rejected: "PSA_RULE",
 }
+_CODES = {401: "PSA_KEYS_REFUSED", 409: "PSA_CONFLICT"}
 
 
 class ConnectWiseWriter:
@@ -53,10 +54,10 @@ class ConnectWiseWriter:
                 answer = await self._api.write("POST", path, _addition(dict(step.values)))
             made = answer.decode(wire.Addition)
         except tuple(_NOT_DONE) as error:
-            code = "PSA_CONFLICT" if error.status == 409 else _NOT_DONE[type(error)]
-            return Answer("rejected", _said(error), code=code)
+            code = _CODES.get(error.status) or _NOT_DONE[type(error)]
+            return Answer("rejected", _said(error, step, self._api.has_own_keys), code=code)
         except HttpError as error:
-            return Answer("unknown", _said(error))
+            return Answer("unknown", _said(error, step, self._api.has_own_keys))
         return _compared(step, made)
 
 
@@ -98,8 +99,12 @@ def _same(found: object, wanted: str) -> bool:
     return (found or "") == wanted or (isinstance(found, str) and found[:10] == wanted[:10])
 
 
-def _said(error: HttpError) -> str:
+def _said(error: HttpError, step: WriteStep, own_keys: bool) -> str:
     said = f"{error.status}: {error.said}" if error.status else error.said
-    if isinstance(error, Denied):
-        said += " (the role needs Edit on Finance > Agreements)"
+    right = "Add" if step.creates else "Edit"
+    keys = "" if own_keys else "; these are the reading keys, name others in write_credentials"
+    if error.status == 401:
+        said += f" (the writing keys are not taken{keys})"
+    elif isinstance(error, Denied):
+        said += f" (the role of the writing keys needs {right} on Finance > Agreements{keys})"
     return said

@@ -34,7 +34,7 @@ def of_subscription(
     as_of: datetime | None,
 ) -> UsageRecord:
     """Seats now: a status that is not counted has a quantity that nobody knows, Cancelled 0."""
-    quantity: Quantity = UNKNOWN if each.quantity is None else plain(each.quantity)
+    quantity = _units(each.quantity)
     trial = "Trial" in (each.status, each.billingTerm)
     line_type = LineType.RECURRING
     if each.billingTerm == "One-Time":
@@ -85,7 +85,7 @@ def of_item(
         vendor=vendor,
         customer_id=each.companyId,
         sku=each.sku or "",
-        quantity=UNKNOWN if each.quantity is None else plain(each.quantity),
+        quantity=_units(each.quantity),
         customer_name=each.companyName or "",
         product_name=each.productName or each.description or "",
         vendor_sku=(product.vendorSku if product else None) or "",
@@ -123,7 +123,7 @@ def of_usage(
         vendor=vendor,
         customer_id=summary.companyId,
         sku=(product.sku if product else None) or "",
-        quantity=UNKNOWN if line.quantity is None else plain(line.quantity),
+        quantity=_units(line.quantity),
         customer_name=company,
         product_name=line.productName or "",
         vendor_sku=(product.vendorSku if product else None) or "",
@@ -140,6 +140,11 @@ def of_usage(
         currency=line.currencyCode or "",
         trial=bool(line.isTrial),
     )
+
+
+def _units(said: Decimal | None) -> Quantity:
+    """Fewer than none are nobody's seats: unknown."""
+    return UNKNOWN if said is None or said < 0 else plain(said)
 
 
 def term_of(each: wire.Subscription) -> str:
