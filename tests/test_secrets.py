@@ -84,3 +84,12 @@ def test_a_secret_is_taken_out_in_every_form_that_it_travels_in() -> None:
 def test_what_is_too_short_to_be_told_from_text_is_left() -> None:
     keep("ab")
     assert redacted("about") == "about"
+
+
+@pytest.mark.parametrize(
+    "form", ["a/b+c=d%40e f", "a%2fb%2bc%3dd%2540e%20f", "a/b%2Bc%3Dd%2540e%20f",
+             "YS9iK2M9ZCU0MGUgZg==", "YS9iK2M9ZCU0MGUgZg"]
+)  # fmt: skip
+def test_a_secret_is_known_in_the_forms_that_servers_write(form: str) -> None:
+    keep("a/b+c=d%40e f")
+    assert redacted(f"you sent {form}.") == "you sent ***."

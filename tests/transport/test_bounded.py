@@ -71,3 +71,21 @@ def test_a_short_cookie_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         found = run(client(), lambda c: c.get("/x"))
     assert found.decode(dict[str, str]) == {"name": "Acme true 1"}
+
+
+def test_a_body_that_is_packed_more_than_once_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = gzip.compress(gzip.compress(b"[]"))
+    headers = {"content-encoding": "gzip, gzip"}
+    serve(
+        monkeypatch, lambda _: httpx.Response(200, stream=httpx.ByteStream(body), headers=headers)
+    )
+    with pytest.raises(Malformed, match="packed more than once"):
+        run(client(), lambda c: c.get("/x"))
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 9999 23:59:59 -0100", "soon", ""])
+def test_a_date_that_is_none_is_no_time(monkeypatch: pytest.MonkeyPatch, date: str) -> None:
+    serve(monkeypatch, lambda _: answer([], date=date))
+    inside = client()
+    run(inside, lambda c: c.get("/x"))
+    assert inside.said_at is None
