@@ -78,23 +78,40 @@ def test_a_line_that_begins_that_day_has_nothing_to_keep(dated: Site) -> None:
     assert (row["bucket"], row["reasons"][0]) == ("blocked", "DATED_NOT_SUPPORTED")
 
 
-def test_a_refused_new_line_leaves_it_open_and_says_so(dated: Site) -> None:
+def test_where_the_new_line_is_refused_the_old_one_goes_on(dated: Site) -> None:
+    """The seats must not be billed by nobody until a person comes."""
+    plan = dated.plan(*ONE_LINE)
+    dated.store.remove("product", "1350")
+    said = dated.apply(plan)
+    assert said.code == Exit.REFUSED, said.err
+    assert "The field product is required.; put back as it was" in said.err
+    assert dated.addition(3400)["cancelledDate"] == "2027-06-01T00:00:00Z"
+    assert new_lines(dated) == []
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+        told = [e.body or {} for e in journal.run_entries(run) if e.kind == "intent"]
+        assert [body["back"] for body in told] == [False, False, True]
+        assert journal.begun() == {}
+    assert "0 of 1 lines are written, 0 were begun" in drybill("runs", "resume", run).out
+
+
+def test_where_the_way_back_is_refused_too_it_is_left_open_and_said(dated: Site) -> None:
     plan = dated.plan(*ONE_LINE)
     product = dated.store.get("product", "1350")
     assert product is not None
     dated.store.remove("product", "1350")
+    dated.store.add_fault("429", method="PATCH", path="/additions", skip=1)
     said = dated.apply(plan)
     assert said.code == Exit.APPLIED_IN_PART
-    assert "partial" in said.err
+    assert "not put back either: 429" in said.err
     assert "left open after 1 of 2 steps, still to do: new addition on agreement 1040" in said.err
     run = said.err.rpartition("runs resume ")[2].split()[0]
     assert new_lines(dated) == []
     dated.store.put("product", product)
-    told = drybill("runs", "resume", run)
-    assert "1 were begun" in told.out
+    assert "1 were begun" in drybill("runs", "resume", run).out
     again = drybill("runs", "resume", run, "--apply")
     assert again.code == Exit.DONE, again.err
-    assert len(dated.sent("PATCH")) == 1
+    assert len(dated.sent("PATCH")) == 2
     (made,) = new_lines(dated)
     assert made["quantity"] == 28
     assert [row["bucket"] for row in dated.rows(*ONE_LINE).values()].count("unchanged") == 2
@@ -152,8 +169,8 @@ def test_a_named_line_keeps_its_name_when_it_was_replaced(dated: Site) -> None:
 def half(dated: Site) -> str:
     """The run that ended the line and could not make its like."""
     plan = dated.plan(*ONE_LINE)
-    dated.store.add_fault("429", method="POST", path="/additions")
-    assert dated.apply(plan).code == Exit.APPLIED_IN_PART
+    dated.store.add_fault("500", method="POST", path="/additions")
+    assert dated.apply(plan).code == Exit.UNKNOWN_OUTCOME
     with Journal.open(write=False) as journal:
         return journal.runs(1)[0].id
 

@@ -93,11 +93,7 @@ def test_a_run_that_is_killed_is_finished_without_doubling(
     arrives: bool,
     what: str,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
 ) -> None:
-    if (step, what, arrives) == ("draft", "a new line", True):
-        why = "the new line was never sent, and is waited for all the same"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=why))
     desk.usage(contoso=CHANGES[what])
     said = desk.predicted()
     plan = desk.plan()
@@ -129,22 +125,21 @@ WOODGROVE, COARSER = "Woodgrove Clinic", "UPDATE product_uom SET digits = 0, rou
 FINER = "UPDATE product_uom SET digits = 2, rounding = 0.01"
 
 
-def test_a_refusal_half_way_is_left_open_and_said(alone: Desk) -> None:
-    """Hours take whole numbers only, by now: Tryton refuses what was planned, and only then."""
+def test_a_refusal_half_way_is_taken_back_and_said(alone: Desk) -> None:
+    """Hours take whole numbers only, by now: Tryton refuses what was planned, and only then. The
+    subscription must not stay in draft, where nobody bills it."""
     desk = alone
     desk.usage(woodgrove={"hours": "2.75"})
     plan = desk.plan()
     desk.server.sql(COARSER)
     applied = desk.apply(plan)
-    assert applied.code == Exit.APPLIED_IN_PART
-    assert "1 partial" in applied.err
+    assert applied.code == Exit.REFUSED
     said = " ".join(applied.err.split())
-    assert "left open after 1 of 4 steps" in said
+    assert "1 rejected" in said
     assert "exceeds the limit" in said, "in Tryton's own words"
     line = desk.tryton()[desk.line(WOODGROVE, "SUPPORT")]
-    assert (line["quantity"], line["state"]) == ("2.5", "draft")
-    shown = drybill("diff", desk.mapping)
-    assert f"are not billed, until they run: 3 ({WOODGROVE})" in " ".join(shown.out.split())
+    assert (line["quantity"], line["state"]) == ("2.5", "running"), said
+    assert "put back as it was" in said
 
 
 @pytest.mark.parametrize("alone", [0], indirect=True, ids=["it keeps what it refuses"])

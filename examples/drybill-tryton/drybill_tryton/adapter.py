@@ -169,9 +169,17 @@ class TrytonReader(Struct, frozen=True):
         quantity = plain(change.quantity)
         if _too_fine(change, line.digits if line else 0):
             return Refusal("FRACTION_NOT_SUPPORTED", f"{quantity:f}")
-        says = f"line {change.line_id}: quantity {quantity:f}"
-        values = (("quantity", f"{quantity:f}"),)
-        return _steps(change, WriteStep("put", change.line_id, values, says), values)
+        before = change.observed.quantity if change.observed else None
+        put, restore = (
+            WriteStep(
+                "put",
+                change.line_id,
+                (("quantity", f"{plain(units):f}"),),
+                f"line {change.line_id}: quantity {plain(units):f}",
+            )
+            for units in (quantity, before if before is not None else quantity)
+        )
+        return _steps(change, put, put.values, restore if before is not None else None)
 
     def _end(self, change: Change, line: Known | None) -> tuple[WriteStep, ...] | Refusal:
         """Ends a line, or takes that back."""
@@ -259,25 +267,39 @@ class TrytonReader(Struct, frozen=True):
 
 
 def _steps(
-    change: Change, write: WriteStep, becomes: tuple[tuple[str, str], ...]
+    change: Change,
+    write: WriteStep,
+    becomes: tuple[tuple[str, str], ...],
+    restore: WriteStep | None = None,
 ) -> tuple[WriteStep, ...]:
-    """The whole state machine; `becomes` is what the write makes of the line."""
+    """The whole state machine, with the way back from each state that it has one from.
+
+    `becomes` is what the write makes of the line, and `restore` takes it back.
+    """
     subscription, line = change.agreement_id, change.line_id
     unbilled = ("status", "inactive")
-    draft = (("state", "draft"), unbilled)
-    quoted = (("state", "quotation"), unbilled)
-    steps = (
-        ("draft", f"subscription {subscription}: to draft, and not billed until it runs", draft),
-        ("quote", f"subscription {subscription}: to quotation", (*quoted, *becomes)),
-        ("run", f"subscription {subscription}: running again", ()),
-    )
-    first, *others = (
-        WriteStep(button, line, (), says, subscription, leaves) for button, says, leaves in steps
-    )
+    drafted, quoted = (("state", "draft"), unbilled), (("state", "quotation"), unbilled)
+
+    def button(name: str, says: str, leaves: tuple[tuple[str, str], ...]) -> WriteStep:
+        return WriteStep(
+            name, line, (), f"subscription {subscription}: {says}", subscription, leaves
+        )
+
+    to_draft = button("draft", "to draft, and not billed until it runs", drafted)
+    run = button("run", "running again", ())
+    home = (button("quote", "to quotation", quoted), run)
     middle = replace(
-        write, agreement_id=subscription, leaves=(*draft, *becomes), creates=write.action == "post"
+        write,
+        agreement_id=subscription,
+        leaves=(*drafted, *becomes),
+        creates=write.action == "post",
     )
-    return (first, middle, *others)
+    quote = button("quote", "to quotation", (*quoted, *becomes))
+    if restore is not None:
+        undo = (replace(restore, agreement_id=subscription, leaves=drafted), *home)
+        again = replace(to_draft, leaves=(*drafted, *becomes))
+        middle, quote = replace(middle, back=undo), replace(quote, back=(again, *undo))
+    return (replace(to_draft, back=home), middle, quote, run)
 
 
 def _too_fine(change: Change, digits: int) -> bool:

@@ -166,7 +166,7 @@ class _Line(Struct):
         if why:
             return self._refused(before, why)
         taken = before.done or 0
-        if self.begun is not None and taken >= self.begun.number:
+        if self.begun is not None and not self.begun.back and taken >= self.begun.number:
             self._record_readback(self.begun.intent, "verified", before)
             if taken == len(steps):
                 return self.outcome("verified", before, "an earlier run had written it")
@@ -237,10 +237,33 @@ class _Line(Struct):
         said = "; ".join(filter(None, (answer.detail, why)))
         if answer.verdict == "rejected":
             said = ": ".join(filter(None, (answer.code, answer.detail)))
+            if now.done and now.done == number - 1:
+                return await self._take_back(now.done, said, now), now
         if now.done:
             return self.outcome("partial", now, f"{said}; {self._left_open(now.done)}"), now
         rejected = answer.verdict == "rejected" and number == 1
         return self.outcome("rejected" if rejected else "differs", now, said), now
+
+    async def _take_back(self, taken: int, said: str, now: Standing) -> Outcome:
+        """The way back that the plan holds, where the PSA refuses to go on. Without one, or where
+        that fails too, the line is left open."""
+        steps = self.row.steps_to_write[taken - 1].back
+        for number, step in enumerate(steps, 1):
+            intent = self.journal.record_intent(self.run, self._intent(number, step, len(steps)))
+            answer = await self._send(step)
+            self.journal.record_answer(self.run, intent, answer.verdict, answer.detail)
+            try:
+                now = standing(self.row, await self._read(), self.made)
+                why = now.besides(dict(step.leaves))
+            except Exception as error:
+                why = f"the read-back failed: {_why(error)}"
+            self._record_readback(intent, "differs" if why else "verified", now)
+            if why:
+                said = f"{said}; not put back either: {answer.detail or why}"
+                return self.outcome("partial", now, f"{said}; {self._left_open(taken)}")
+        if not steps:
+            return self.outcome("partial", now, f"{said}; {self._left_open(taken)}")
+        return self.outcome("rejected", now, f"{said}; put back as it was")
 
     def _left_open(self, taken: int) -> str:
         """What is still to do, where a change of several steps stopped half-way."""
@@ -248,11 +271,12 @@ class _Line(Struct):
         rest = "; ".join(step.says for step in steps[taken:])
         return f"left open after {taken} of {len(steps)} steps, still to do: {rest}"
 
-    def _intent(self, number: int, step: WriteStep) -> Intent:
+    def _intent(self, number: int, step: WriteStep, back: int = 0) -> Intent:
+        """`back` is how many steps the way back has, if `step` is one of them."""
         row = self.row
         return Intent(
             self.found.digest, row.id, self.reader.instance, self.payer, row.currency,
-            row.difference, step, row.observed, number, len(row.steps_to_write),
+            row.difference, step, row.observed, number, back or len(row.steps_to_write), bool(back),
         )  # fmt: skip
 
     async def _send(self, step: WriteStep) -> Answer:

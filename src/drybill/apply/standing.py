@@ -46,10 +46,16 @@ class Standing(Struct, frozen=True):
 
     def against(self, taken: int) -> str:
         """Every field that is not as it should be after so many steps; empty: all are."""
+        return self.besides(_meant(self.row, taken), stamp=not taken)
+
+    def besides(self, meant: Mapping[str, str], *, stamp: bool = False) -> str:
+        """Every field that differs otherwise from what was observed than is meant; empty: none.
+
+        A stamp counts only where nothing was written yet.
+        """
         if self.gone:
             return self.gone
-        meant = _meant(self.row, taken)
-        found = {k: v for k, v in self.moved.items() if not taken or k != _STAMP}
+        found = {k: v for k, v in self.moved.items() if stamp or k != _STAMP}
         if _MADE in meant and _MADE not in found:
             return "the line is not there"
         seen = {k: _text(v, k) for k, v in _flat(self.row.observed).items()}

@@ -67,6 +67,9 @@ class WriteStep(Struct, frozen=True):
     agreement_id: str = ""  # where an adapter needs it to find the line
     leaves: tuple[tuple[str, str], ...] = ()
     creates: bool = False  # the PSA gives the new line's id: sent twice, it would be there twice
+    # The way from here to what was observed, for where the next step is refused. What each of them
+    # `leaves` still differs then; after the last nothing does.
+    back: tuple[WriteStep, ...] = ()
 
 
 class Refusal(Struct, frozen=True):

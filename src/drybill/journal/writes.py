@@ -28,6 +28,7 @@ class Intent(Struct, frozen=True):
     observed: Observed | None
     number: int = 1  # of the row's steps, from 1
     of: int = 1  # how many steps the row has
+    back: bool = False  # a step of the way back, whose steps are counted by themselves
 
 
 class _Intended(Struct):
@@ -42,6 +43,7 @@ class _Intended(Struct):
     instance: str = ""
     number: int = 1
     of: int = 1
+    back: bool = False
 
 
 class _Answered(Struct):
@@ -95,6 +97,7 @@ class Begun(Struct, frozen=True):
     at: datetime
     number: int  # of the row's steps, from 1
     of: int
+    back: bool  # it was on the way back
 
 
 def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, Begun]:
@@ -111,13 +114,15 @@ def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, B
         body = entry.body or {}
         if entry.kind == "intent" and body and (wanted is None or body["plan"] in wanted):
             intents[entry.seq] = body
-            numbers = body.get("number", 1), body.get("of", 1)
+            numbers = body.get("number", 1), body.get("of", 1), body.get("back", False)
             found[body["row"]] = Begun(
                 entry.seq, body.get("instance", ""), entry.run, entry.at, *numbers
             )
         elif intent := intents.get(body.get("intent", -1)):
             done = _read_back_whole(entry, intent)
             undone = intent.get("number", 1) == 1 and body.get("verdict") == "rejected"
+            if intent.get("back"):
+                undone = _verified_last(entry, intent)
             newest = found.get(intent["row"])
             if newest and newest.intent == body["intent"] and (done or undone):
                 del found[intent["row"]]
@@ -126,6 +131,10 @@ def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, B
 
 def _read_back_whole(entry: Entry, intent: dict[str, Any]) -> bool:
     """Whether an entry says that the last of a row's steps was read back as meant."""
+    return not intent.get("back") and _verified_last(entry, intent)
+
+
+def _verified_last(entry: Entry, intent: dict[str, Any]) -> bool:
     verdict = (entry.body or {}).get("verdict")
     last = intent.get("number", 1) == intent.get("of", 1)
     return entry.kind == "readback" and verdict == "verified" and last
@@ -182,6 +191,10 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             verdicts[body["intent"]] = body["verdict"]
     writes: dict[tuple[str, str], Write] = {}
     for seq, (entry, body) in steps.items():
+        if body.get("back"):
+            if verdicts.get(seq) == "verified" and body["number"] == body["of"]:
+                writes.pop((body["plan"], body["row"]), None)  # nothing is left of it
+            continue
         whole = body.get("number", 1) == body.get("of", 1)
         verified = whole and verdicts.get(seq) == "verified"
         if seq in rejected and not verified and body.get("number", 1) == 1:

@@ -260,8 +260,9 @@ class ConnectWiseReader(Struct, frozen=True):
         made = self._create(change)
         if isinstance(made, Refusal):
             return made
-        cancel = self._cancel(change, change.effective)
-        return (replace(cancel, leaves=(("cancelled", change.effective.isoformat()),)), *made)
+        cancel, restore = (self._cancel(change, day) for day in (change.effective, line.cancelled))
+        left = (("cancelled", change.effective.isoformat()),)
+        return (replace(cancel, leaves=left, back=(restore,)), *made)
 
     def _create(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         if change.unit_price is None:
