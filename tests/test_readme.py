@@ -61,7 +61,25 @@ def help_pages() -> str:
     return "\n\n".join(pages)
 
 
-MADE = {"exit-codes": exit_codes, "help": help_pages, "reasons": reasons}
+def adapter() -> str:
+    """The whole of an adapter that the suite tests: what is printed here is what passes."""
+    blocks = []
+    for name, language in (
+        ("pyproject.toml", "toml"),
+        ("drybill_ledger.py", "python"),
+        ("test_ledger.py", "python"),
+    ):
+        text = (TOP / "examples/drybill-ledger" / name).read_text("utf-8").rstrip()
+        blocks.append(f"`{name}`\n\n```{language}\n{text}\n```")
+    return "\n\n".join(blocks)
+
+
+MADE = {
+    "exit-codes": exit_codes,
+    "help": help_pages,
+    "reasons": reasons,
+    "adapter": adapter,
+}
 
 
 @pytest.mark.parametrize("name", MADE)
