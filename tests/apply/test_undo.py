@@ -195,3 +195,11 @@ def test_an_undone_end_can_be_made_again_and_undone(desk: Desk) -> None:
     assert desk.lines == LINES
     assert undone(last_run()).code == Exit.DONE
     assert desk.lines == ended
+
+
+def test_what_is_restored_is_not_called_billed_wrong(desk: Desk) -> None:
+    assert desk.apply(desk.plan()).code == Exit.DONE
+    said = drybill("undo", last_run()).out
+    assert "under-billed" not in said
+    assert "over-billed" not in said
+    assert "more" in said

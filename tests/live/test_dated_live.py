@@ -61,6 +61,8 @@ def test_it_needs_the_switches_of_all_that_it_does(dated: Site, fields: str, why
     dated.change('["increase", "decrease", "create", "end"]', fields)
     row = dated.rows(*ONE_LINE)["3400"]
     assert (row["bucket"], row["would_write"]) == ("change", False)
+    said = " ".join(drybill("diff", dated.mapping, *ONE_LINE).out.split())
+    assert "a dated change needs three switches" in said
 
 
 def test_without_proration_it_is_refused(dated: Site) -> None:

@@ -10,15 +10,8 @@ from drybill.billing.change import WriteStep
 from drybill.psa.algapsa import wire
 from drybill.psa.algapsa.api import Api
 from drybill.psa.port import Answer
-from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
-
-# The server read it and did not do it.
-_NOT_DONE = {
-    Denied: "PSA_RIGHTS_MISSING",
-    NotFound: "PSA_LINE_GONE",
-    RateLimited: "PSA_BUSY",
-    Rejected: "PSA_RULE",
-}
+from drybill.psa.rejections import NOT_DONE, code_of
+from drybill.transport.errors import Denied, HttpError
 
 
 class AlgaPsaWriter:
@@ -52,9 +45,8 @@ class AlgaPsaWriter:
         try:
             answer = await self._api.write(path, {"quantity": quantity})
             made = answer.decode(wire.WrittenAnswer).data.baseConfig
-        except tuple(_NOT_DONE) as error:
-            code = "PSA_CONFLICT" if error.status == 409 else _NOT_DONE[type(error)]
-            return Answer("rejected", _said(error), code=code)
+        except NOT_DONE as error:
+            return Answer("rejected", _said(error), code=code_of(error))
         except HttpError as error:
             return Answer("unknown", _said(error))
         if made.config_id != step.line_id:

@@ -11,16 +11,8 @@ from drybill.billing.change import WriteStep
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.api import Api
 from drybill.psa.port import Answer
-from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
-
-# The server read it and did not do it.
-_NOT_DONE = {
-    Denied: "PSA_RIGHTS_MISSING",
-    NotFound: "PSA_LINE_GONE",
-    RateLimited: "PSA_BUSY",
-    Rejected: "PSA_RULE",
-}
-_CODES = {401: "PSA_KEYS_REFUSED", 409: "PSA_CONFLICT"}
+from drybill.psa.rejections import NOT_DONE, code_of
+from drybill.transport.errors import Denied, HttpError
 
 
 class ConnectWiseWriter:
@@ -53,9 +45,10 @@ class ConnectWiseWriter:
             else:
                 answer = await self._api.write("POST", path, _addition(dict(step.values)))
             made = answer.decode(wire.Addition)
-        except tuple(_NOT_DONE) as error:
-            code = _CODES.get(error.status) or _NOT_DONE[type(error)]
-            return Answer("rejected", _said(error, step, self._api.has_own_keys), code=code)
+        except NOT_DONE as error:
+            return Answer(
+                "rejected", _said(error, step, self._api.has_own_keys), code=code_of(error)
+            )
         except HttpError as error:
             return Answer("unknown", _said(error, step, self._api.has_own_keys))
         return _compared(step, made)
