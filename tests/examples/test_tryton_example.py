@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2] / "examples" / "drybill-tryton"
-PUBLIC = ("drybill.billing", "drybill.psa.port", "drybill.transport", "drybill.plugins")
+PUBLIC = (
+    "drybill.billing",
+    "drybill.psa.port",
+    "drybill.psa.writing",
+    "drybill.transport",
+    "drybill.plugins",
+)
 MODULES = sorted((TOP / "drybill_tryton").glob("*.py"))
 
 

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from datetime import date
 from decimal import Decimal
-from types import TracebackType
-from typing import Self
 
 from drybill.billing.change import WriteStep
 from drybill.psa.port import Answer
-from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
+from drybill.psa.writing import NOT_DONE, HttpWriter
+from drybill.transport.errors import HttpError
 from drybill_tryton import wire
 from drybill_tryton.api import LINE, SUBSCRIPTION, Api
 
-_NOT_DONE = (Denied, NotFound, RateLimited, Rejected)  # the server read it and did not do it
 _STATES = {"draft": "draft", "quote": "quotation", "run": "running"}  # button -> state after it
 
 
-class TrytonWriter:
-    """The lock of this machine is held by whoever applies; Tryton itself knows none."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._open = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        """Raises InputError where the key is missing."""
-        await self._open.enter_async_context(self._api.open())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        await self._open.aclose()
+class TrytonWriter(HttpWriter[Api]):
+    """Tryton itself knows no lock."""
 
     async def execute(self, step: WriteStep) -> Answer:
         """A 2xx is believed only where the record that comes with it is as it should be.
@@ -45,7 +25,7 @@ class TrytonWriter:
         """
         try:
             made = await self._call(step)
-        except _NOT_DONE as error:
+        except NOT_DONE as error:
             return Answer("rejected", _said(error))
         except HttpError as error:
             return Answer("unknown", _said(error))

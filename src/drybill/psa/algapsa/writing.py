@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Self
-
 from drybill.billing.change import WriteStep
 from drybill.psa.algapsa import wire
 from drybill.psa.algapsa.api import Api
 from drybill.psa.port import Answer
-from drybill.psa.rejections import NOT_DONE, code_of
+from drybill.psa.writing import NOT_DONE, HttpWriter, code_of
 from drybill.transport.errors import Denied, HttpError
 
 
-class AlgaPsaWriter:
-    """The lock of this machine is held by whoever applies; AlgaPSA itself knows none."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._open = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        """Raises InputError where a secret is missing."""
-        await self._open.enter_async_context(self._api.open())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        await self._open.aclose()
+class AlgaPsaWriter(HttpWriter[Api]):
+    """AlgaPSA itself knows no lock."""
 
     async def execute(self, step: WriteStep) -> Answer:
         """A 2xx is believed only where the configuration that comes with it has the new quantity.

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from decimal import Decimal
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from drybill.billing.change import WriteStep
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.api import Api
 from drybill.psa.port import Answer
-from drybill.psa.rejections import NOT_DONE, code_of
+from drybill.psa.writing import NOT_DONE, HttpWriter, code_of
 from drybill.transport.errors import Denied, HttpError
 
 
-class ConnectWiseWriter:
-    """The lock of this machine is held by whoever applies; ConnectWise itself knows none."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._open = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        """Raises InputError where a secret is missing."""
-        await self._open.enter_async_context(self._api.open())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        await self._open.aclose()
+class ConnectWiseWriter(HttpWriter[Api]):
+    """ConnectWise itself knows no lock."""
 
     async def execute(self, step: WriteStep) -> Answer:
         """A 2xx is believed only where the object that comes with it has the new value."""

@@ -1,0 +1,57 @@
+"""What writers over HTTP share: a connection while they write, and rejections as reason codes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
+
+from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
+
+# The server read a write and did not do it.
+NOT_DONE = (Denied, NotFound, RateLimited, Rejected)
+_BY_STATUS = {401: "PSA_KEYS_REFUSED", 409: "PSA_CONFLICT"}
+_BY_KIND = {
+    Denied: "PSA_RIGHTS_MISSING",
+    NotFound: "PSA_LINE_GONE",
+    RateLimited: "PSA_BUSY",
+    Rejected: "PSA_RULE",
+}
+
+
+class Opens(Protocol):
+    def open(self) -> AbstractAsyncContextManager[object]: ...
+
+
+A = TypeVar("A", bound=Opens)
+
+
+class HttpWriter(Generic[A]):
+    """A writer whose connection is open from `__aenter__` to `__aexit__`.
+
+    The lock of this machine is held by whoever applies.
+    """
+
+    def __init__(self, api: A) -> None:
+        self._api = api
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Raises InputError where a secret is missing."""
+        await self._open.enter_async_context(self._api.open())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        await self._open.aclose()
+
+
+def code_of(error: HttpError) -> str:
+    """The reason code of a rejection; empty for an error that is none."""
+    return _BY_STATUS.get(error.status) or next(
+        (code for kind, code in _BY_KIND.items() if isinstance(error, kind)), ""
+    )
