@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class LedgerBench:
     adapter = drybill_ledger.adapter
     company, agreement, line, product, other_product = "250", "A", "L1", "SEAT", "OTHER"
     unknown_line = "L2"
+    next_period = date(2026, 12, 1)
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self._file = folder, folder / "ledger.json"
@@ -73,6 +75,9 @@ class LedgerBench:
 
     def refuse_write(self) -> None:
         (self.folder / "ledger.new").mkdir()
+
+    def fail_reads(self) -> None:
+        self._file.write_text("no ledger", "utf-8")
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_an_agreement_that_is_gone_refuses_the_plan(desk: Desk) -> None:
     desk.lines = LINES.replace("L2,B", "L2,D")
     said = desk.apply(plan)
     assert said.code == Exit.REFUSED
-    assert "agreement B is not there any more" in said.err
+    assert "the agreement is not there any more" in said.err
 
 
 def test_only_and_skip_cut_a_child_plan_that_names_its_parent(desk: Desk) -> None:

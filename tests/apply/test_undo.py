@@ -148,8 +148,9 @@ def test_a_line_that_the_mapping_names_is_restored(tmp_path: Path) -> None:
 def test_without_a_terminal_only_what_was_shown_is_restored(desk: Desk) -> None:
     assert desk.apply(desk.plan()).code == Exit.DONE
     run, written = last_run(), desk.lines
-    said = drybill("undo", run, "--apply")
-    assert (said.code, desk.lines) == (Exit.USAGE, written)
+    for _ in range(2):  # to try it is not to show it
+        said = drybill("undo", run, "--apply")
+        assert (said.code, said.out, desk.lines) == (Exit.USAGE, "", written)
     assert f"drybill undo {run}, and then the same with --apply" in said.err
 
 
@@ -203,3 +204,16 @@ def test_what_is_restored_is_not_called_billed_wrong(desk: Desk) -> None:
     assert "under-billed" not in said
     assert "over-billed" not in said
     assert "more" in said
+
+
+def test_runs_are_undone_one_after_the_other_newest_first(desk: Desk) -> None:
+    row = desk.rows()["L1"]["row"]
+    assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
+    first, between = last_run(), desk.lines
+    usage = desk.folder / "v.csv"
+    usage.write_text(usage.read_text("utf-8").replace("c,seat,13", "c,seat,17"), "utf-8")
+    assert desk.apply(desk.plan("--only", row)).code == Exit.DONE
+    assert undone(last_run()).code == Exit.DONE
+    assert desk.lines == between
+    assert undone(first).code == Exit.DONE
+    assert desk.lines == LINES

@@ -32,7 +32,10 @@ def test_it_lays_a_folder_and_says_what_to_type(tmp_path: Path, port: int) -> No
 def test_a_folder_of_another_port_is_not_served(tmp_path: Path, port: int) -> None:
     """Its mapping would lead to whoever listens there."""
     drybill("sandbox", str(tmp_path / "s"), "--port", str(port))
-    said = drybill("sandbox", str(tmp_path / "s"), "--port", str(port - 1))
+    with socket.socket() as free:
+        free.bind((serve.HOST, 0))
+        other = free.getsockname()[1]
+    said = drybill("sandbox", str(tmp_path / "s"), "--port", str(other))
     assert (said.code, "leads to another port" in said.err) == (Exit.USAGE, True), said.err
 
 

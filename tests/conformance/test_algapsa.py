@@ -5,7 +5,9 @@ The sandbox itself is held against recorded exchanges in tests/live/test_algapsa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -39,6 +41,7 @@ class AlgaPsaBench:
     company, agreement, line = client_id(250), line_id(250, "Licences"), config_id(250, M365)
     product, other_product = M365, EDR
     unknown_line = config_id(250, BACKUP)
+    next_period = date(2026, 11, 1)
 
     def __init__(self, folder: Path, store: Store, url: str) -> None:
         self.folder, self._store = folder, store
@@ -70,7 +73,8 @@ class AlgaPsaBench:
         return None if number is None else Decimal(number)
 
     def edit(self, line: str, quantity: Decimal) -> None:
-        self._configure(line, quantity=int(quantity))
+        stamp = "2026-11-20T10:00:00.000Z"
+        self._configure(line, quantity=int(quantity), updated_at=stamp)
 
     def add_lines(self, number: int) -> None:
         """Contract lines come in pages of 100, and services on a line all at once."""
@@ -105,6 +109,9 @@ class AlgaPsaBench:
 
     def refuse_write(self) -> None:
         self._store.add_fault("refusal", method="PUT")
+
+    def fail_reads(self) -> None:
+        os.environ["SANDBOX_ALGA_KEY"] = "a key that is none"  # the fixture brings it back
 
 
 @pytest.fixture

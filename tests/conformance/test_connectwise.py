@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class ConnectWiseBench:
     # A product that is on no line yet is known by its number alone.
     company, agreement, line, product, other_product = "250", "1040", "3400", "M365-BP", "1352"
     unknown_line = "3401"
+    next_period = date(2026, 12, 1)
 
     def __init__(self, folder: Path, store: Store, url: str) -> None:
         self.folder, self._store = folder, store
@@ -53,7 +55,8 @@ class ConnectWiseBench:
         return None if number is None else Decimal(str(number))
 
     def edit(self, line: str, quantity: Decimal) -> None:
-        self._put({**self._addition(line), "quantity": int(quantity)})
+        stamp = {"lastUpdated": "2026-11-20T10:00:00Z"}
+        self._put({**self._addition(line), "quantity": int(quantity), "_info": stamp})
 
     def add_lines(self, number: int) -> None:
         for n in range(number):
@@ -68,6 +71,9 @@ class ConnectWiseBench:
 
     def refuse_write(self) -> None:
         self._store.add_fault("429", method="PATCH")
+
+    def fail_reads(self) -> None:
+        self._store.add_fault("500", times=0)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class FilesBench:
     }  # fmt: skip
     company, agreement, line, product, other_product = "250", "A", "L1", "SEAT", "OTHER"
     unknown_line = "L2"
+    next_period = date(2026, 12, 1)
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._patch = folder, monkeypatch
@@ -80,6 +82,9 @@ class FilesBench:
     def refuse_write(self) -> None:
         """The line goes before it is written."""
         self._patch.setattr("drybill.psa.files.writing.whole.write", _fails)
+
+    def fail_reads(self) -> None:
+        self._lines.unlink()
 
 
 def _fails(*_: Any, **__: Any) -> None:

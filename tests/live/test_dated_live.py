@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from site_of_work import Site
@@ -106,7 +107,6 @@ def test_where_the_way_back_is_refused_too_it_is_left_open_and_said(dated: Site)
     said = dated.apply(plan)
     assert said.code == Exit.APPLIED_IN_PART
     assert "not put back either: 429" in said.err
-    assert "left open after 1 of 2 steps, still to do: new addition on agreement 1040" in said.err
     run = said.err.rpartition("runs resume ")[2].split()[0]
     assert new_lines(dated) == []
     dated.store.put("product", product)
@@ -184,9 +184,14 @@ def test_an_open_change_is_said_by_everything_that_looks(dated: Site, half: str)
     assert (said.code, "partial" in said.out, resume in said.out) == (10, True, True)
 
 
-def test_an_open_change_can_be_taken_back(dated: Site, half: str) -> None:
+def test_an_open_change_can_be_taken_back(
+    dated: Site, half: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = drybill("undo", half)
     assert "+506.00" in shown.out, shown.out
+    said = undone(half)
+    assert said.code == Exit.UNKNOWN_OUTCOME, "the new line may still arrive"
+    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
     said = undone(half)
     assert said.code == Exit.DONE, said.err
     assert dated.addition(3400)["cancelledDate"] == "2027-06-01T00:00:00Z"
@@ -207,3 +212,68 @@ def test_no_other_plan_writes_over_an_open_change(dated: Site, half: str) -> Non
 def test_a_change_of_two_steps_is_seen_before_it_is_made(dated: Site) -> None:
     said = " ".join(drybill("diff", dated.mapping, *ONE_LINE).out.split())
     assert "DATED_CHANGE" in said
+
+
+def test_a_way_back_that_may_still_arrive_is_waited_for(
+    dated: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else both lines would bill: the one that was put back, and the new one."""
+    plan = dated.plan(*ONE_LINE)
+    product = dated.store.get("product", "1350")
+    assert product is not None
+    dated.store.remove("product", "1350")
+    dated.store.add_fault("503", method="PATCH", path="/additions", skip=1)
+    assert dated.apply(plan).code == Exit.APPLIED_IN_PART
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    dated.store.put("product", product)
+    again = drybill("runs", "resume", run, "--apply")
+    assert (again.code, new_lines(dated)) == (Exit.UNKNOWN_OUTCOME, []), again.err
+    other = dated.apply(dated.plan(*ONE_LINE, "--allow", "units", "--reason", "x"))
+    assert (other.code, new_lines(dated)) == (Exit.REFUSED, []), other.err
+    assert "left it half-way" in other.err
+    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    assert drybill("runs", "resume", run, "--apply").code == Exit.DONE
+    assert len(new_lines(dated)) == 1
+
+
+def test_what_a_person_repaired_by_hand_is_not_done_once_more(
+    dated: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = dated.plan(*ONE_LINE)
+    dated.store.add_fault("500", method="POST", path="/additions")
+    dated.apply(plan)
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    hand = {**dated.addition(3400), "id": 3499, "effectiveDate": "2026-12-02T00:00:00Z"}
+    dated.store.put("addition", {**hand, "cancelledDate": None}, "1040")
+    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    said = drybill("runs", "resume", run, "--apply")
+    assert said.code == Exit.REFUSED, said.err
+    assert "line 3499 bills this product, too" in said.err
+    assert [each["id"] for each in new_lines(dated)] == [3499]
+
+
+def test_a_line_that_was_put_right_by_hand_is_free_again(dated: Site) -> None:
+    """Somebody moved it meanwhile, and then gave it back its old end: nothing is open any more."""
+    before = dated.addition(3400)
+    plan = dated.plan(*ONE_LINE)
+    dated.store.add_fault("500", method="POST", path="/additions")
+    dated.apply(plan)
+    with Journal.open(write=False) as journal:
+        run = journal.runs(1)[0].id
+    stamp = {"lastUpdated": "2026-11-27T09:00:00Z"}
+    dated.store.put("addition", {**before, "_info": stamp}, "1040")
+    said = drybill("runs", "resume", run, "--apply")
+    assert said.code == Exit.REFUSED
+    assert "it is as it was before" in said.err
+    with Journal.open(write=False) as journal:
+        assert journal.begun() == {}
+
+
+def test_the_same_psa_under_another_name_waits_as_well(dated: Site, half: str) -> None:
+    dated.change("[psa.main]", "[psa.cw]")
+    dated.change("[writes]", "[guards]\nrow = { units = 99 }\n\n[writes]")
+    said = dated.apply(dated.plan(*ONE_LINE))
+    assert said.code == Exit.REFUSED, said.err
+    assert f"run {half} left it half-way" in said.err

@@ -263,6 +263,24 @@ def test_an_invoice_that_is_a_year_off_makes_no_room(tmp_path: Path) -> None:
     assert names([v for v in run.plan.guards if not v.lifted]) == ["client.percent_of_invoice"]
 
 
+def test_what_was_written_is_not_measured_by_invoices_that_are_gone(tmp_path: Path) -> None:
+    """The invoice that it was for is issued; the next one lies beyond the horizon."""
+    later = "agreement_id,company_id,currency,next_period_start\nA,250,USD,2027-02-01"
+    products = "".join(
+        f'[products.P{n}]\nfrom = [{{ vendor = "v", sku = "s{n}" }}]\n' for n in range(4)
+    )
+    lines = "\n".join(f"L{n},A,P{n},100,1.00" for n in range(4))
+    run = bill(
+        tmp_path,
+        products + WRITES,
+        agreements=later,
+        lines=f"{HEAD}\n{lines}",
+        v="customer_id,sku,quantity\n" + "\n".join(f"c,s{n},101" for n in range(4)),
+        past=Past(recent=[write_of(40)]),
+    )
+    assert names([v for v in run.plan.guards if not v.lifted]) == []
+
+
 def test_each_psa_is_measured_by_itself(tmp_path: Path) -> None:
     """Client 250 of another PSA is another client, and its writes are no writes here."""
     three = [(10, 11)] * 3

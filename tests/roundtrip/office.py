@@ -220,7 +220,7 @@ def add(
     return str(made)
 
 
-def add_many(database: str, subscription: str, number: int, start: str) -> Answer:
+def add_many(database: str, subscription: str, number: int, start: str, first: int) -> Answer:
     """As many lines more, each of a service of its own; all at once, for forms take their time."""
     conf = open_database(database)
     like = _service_of("MSP-WKS")
@@ -232,7 +232,10 @@ def add_many(database: str, subscription: str, number: int, start: str) -> Answe
     products = [("create", [{}])]
     templates = _create(
         "product.template",
-        [{**template, "code": f"MANY-{each}", "products": products} for each in range(number)],
+        [
+            {**template, "code": f"MANY-{first + each}", "products": products}
+            for each in range(number)
+        ],
         conf,
     )
     made = Model.get("product.product").find([("template", "in", templates)])

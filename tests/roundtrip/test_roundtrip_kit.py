@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -15,6 +17,7 @@ from drybill.testing.psa import *  # noqa: F403
 
 pytestmark = pytest.mark.roundtrip
 FABRIKAM = "Fabrikam Legal"
+_AT_ONCE = 50  # lines; many more are too deep a statement for SQLite
 
 
 class TrytonBench:
@@ -36,6 +39,7 @@ class TrytonBench:
         self.line = desk.line(FABRIKAM, self.product)
         desk.edit(self.line, unit_price="4.50")
         self.unknown_line = self._add("MSP-WKS", None)
+        self.next_period = date.fromisoformat(desk.next_invoice)
 
     def _add(self, code: str, quantity: float | None) -> str:
         start = self.desk.next_invoice
@@ -54,7 +58,11 @@ class TrytonBench:
 
     def add_lines(self, number: int) -> None:
         start = self.desk.next_invoice
-        self.desk.ask("add_many", subscription=self.agreement, number=number, start=start)
+        for first in range(0, number, _AT_ONCE):
+            part = min(_AT_ONCE, number - first)
+            self.desk.ask(
+                "add_many", subscription=self.agreement, number=part, start=start, first=first
+            )
 
     def writes(self) -> int:
         return len(self.desk.proxy.writes())
@@ -70,7 +78,11 @@ class TrytonBench:
 
         self.desk.proxy.faults.append(Fault("POST", "/draft", answered=True, first=somebody))
 
+    def fail_reads(self) -> None:
+        os.environ["ROUNDTRIP_KEY"] = "a key that is none"
+
 
 @pytest.fixture
-def bench(desk: Desk) -> TrytonBench:
+def bench(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> TrytonBench:
+    monkeypatch.setenv("ROUNDTRIP_KEY", os.environ["ROUNDTRIP_KEY"])  # as it was, after each test
     return TrytonBench(desk)

@@ -39,6 +39,7 @@ _CAPABILITIES = Capabilities(
     fractions=True,  # as far as the digits of a line's unit go: see `_too_fine`
     zero=True,
     rounding=ROUNDING,
+    undo=True,
     concurrency="stamp",  # a line's write_date; Tryton itself refuses nothing that is stale
     not_projected=("tax", "one-off products", "lines added to a draft invoice by hand"),
 )

@@ -86,7 +86,7 @@ async def _execute(
     plan = found.plan
     outcomes: list[Outcome] = []
     async with AsyncExitStack() as held_open:
-        for name in sorted(writers):
+        for name in sorted({readers[name].instance: name for name in sorted(writers)}.values()):
             held_open.enter_context(only_writer(readers[name].instance, readers[name].target))
         held = {
             name: await held_open.enter_async_context(writer)
@@ -117,7 +117,7 @@ async def _execute(
                 journal,
                 run,
                 begun.get(row.id),
-                left.get(row.id),
+                _left_half_way(row, readers[row.psa].instance, left),
                 recent[row.psa],
             )
             try:
@@ -129,6 +129,15 @@ async def _execute(
             tell(outcome)
         verified = {outcome.row for outcome in outcomes if outcome.verdict == "verified"}
         return outcomes, await unmoved(plan, verified, readers)
+
+
+def _left_half_way(row: Row, instance: str, left: Mapping[str, Begun]) -> Begun | None:
+    """Where a run of any plan, under whatever name of the PSA, left the row's line half-way."""
+    for each in left.values():
+        here = (each.instance, each.agreement) == (instance, row.agreement_id)
+        if here and each.half_way and each.product in ("", row.product):
+            return each
+    return left[row.id] if row.id in left and left[row.id].half_way else None
 
 
 def _recent_writes(journal: Journal, readers: Mapping[str, PsaReader]) -> dict[str, list[Write]]:
@@ -163,16 +172,24 @@ class _Line(Struct):
             why = await self._stands_against(before, reading)
         except Exception as error:  # an adapter may fail in any way; nothing was sent yet
             return self._refused(None, f"it cannot be read again: {_why(error)}")
+        if why and self.begun is not None and not before.besides({}):
+            self._record_readback(self.begun.intent, "restored", before)
+            return self._refused(before, f"it is as it was before; {why}")
         if why:
             return self._refused(before, why)
         taken = before.done or 0
-        if self.begun is not None and not self.begun.back and taken >= self.begun.number:
+        seen = self.begun is not None and not self.begun.back and taken >= self.begun.number
+        if seen and self.begun is not None:  # what was sent last is there
             self._record_readback(self.begun.intent, "verified", before)
-            if taken == len(steps):
-                return self.outcome("verified", before, "an earlier run had written it")
-        if steps[taken].creates and (until := self._may_still_arrive(steps[taken])):
+        if taken == len(steps):
+            return self.outcome("verified", before, "an earlier run had written it")
+        home = self._on_the_way_back(before)
+        next_ = home[0] if home else steps[taken]
+        if until := self._may_still_arrive(next_, seen):
             why = f"it was sent and may still arrive: look again after {until:%H:%M} UTC"
             return self.outcome("unknown", before, why)
+        if home:
+            return await self._take_back(home, taken, "the PSA refused to go on", before)
         for number, step in enumerate(steps[taken:], taken + 1):
             stop, now = await self._take(number, step)
             if stop is not None:
@@ -181,16 +198,18 @@ class _Line(Struct):
 
     async def _stands_against(self, before: Standing, reading: Reading) -> str:
         """Why the line must not be written; empty: nothing, or this plan began to write it."""
-        row = self.row
-        if before.done and self.begun is not None:
+        row, steps = self.row, self.row.steps_to_write
+        going_on = self.begun is not None and (before.done or self._on_the_way_back(before))
+        if going_on and not any(step.creates for step in steps[before.done or 0 :]):
             return ""
         if row.change == "create":  # which may have come on any agreement of the client
             reading = await self.reader.read_client(row.client_id)
-        why = billed_elsewhere(row, reading)
+        why = billed_elsewhere(row, reading, ever=bool(going_on))
+        if going_on:
+            return why
         if before.done != 0:
             return why or before.against(0)
-        open_ = self.begun is None and self.left is not None and self.left.of > 1
-        if open_ and self.left is not None and not self.found.plan.restores:
+        if self.begun is None and self.left is not None and not self.found.plan.restores:
             resume = f"drybill runs resume {self.left.run} --apply"
             return f"run {self.left.run} left it half-way: {resume}"
         written = next((w for w in reversed(self.recent) if w.row == row.id), None)
@@ -198,19 +217,33 @@ class _Line(Struct):
             return f"run {written.run} has written it since, and it is back as it was"
         return why
 
-    def _may_still_arrive(self, step: WriteStep) -> datetime | None:
-        """Until when a new line that was sent, and is not there, is waited for.
+    def _on_the_way_back(self, before: Standing) -> tuple[WriteStep, ...]:
+        """The steps that are left of the way back, where a run was stopped on it."""
+        if before.done is not None or self.begun is None or not self.begun.back:
+            return ()
+        for step in self.row.steps_to_write:
+            for at, each in enumerate(step.back[:-1], 1):
+                if not before.besides(dict(each.leaves)):
+                    return step.back[at:]
+        return ()
 
-        By product and payer: another mapping may have another name for the PSA, the agreement or
-        the product, and so another row.
+    def _may_still_arrive(self, step: WriteStep, seen: bool) -> datetime | None:
+        """Until when something that was sent, and is not there, is waited for. `seen` is whether
+        what this plan sent for the row is there.
+
+        To send the same number once more does no harm, whenever the first one arrives. A new line
+        is known by product and payer: another mapping may have another name for the PSA, the
+        agreement or the product, and so another row.
         """
-        product = dict(step.values).get("product", "")
+        now, product = datetime.now(UTC), dict(step.values).get("product", "")
         for write in reversed(self.recent):
-            if write.makes is None or write.settled or write.client != self.payer:
+            if write.settled or write.newest + SETTLING <= now:
                 continue
-            until = write.newest + SETTLING
-            if write.makes == product and until > datetime.now(UTC):
-                return until
+            same = write.step == (step.action, step.line_id, step.values) and not step.creates
+            of_row = write.row == self.row.id and not same and not seen
+            new = step.creates and write.makes == product and write.client == self.payer
+            if of_row or new:
+                return write.newest + SETTLING
         return None
 
     async def _take(self, number: int, step: WriteStep) -> tuple[Outcome | None, Standing]:
@@ -234,33 +267,38 @@ class _Line(Struct):
             until = datetime.now(UTC) + SETTLING
             why = f"{answer.detail}; it may still arrive: look again after {until:%H:%M} UTC"
             return self.outcome("unknown", now, why), now
-        said = "; ".join(filter(None, (answer.detail, why)))
+        late = "it may still arrive" if answer.verdict == "unknown" else ""
+        said = "; ".join(filter(None, (answer.detail, why, late)))
         if answer.verdict == "rejected":
             said = ": ".join(filter(None, (answer.code, answer.detail)))
             if now.done and now.done == number - 1:
-                return await self._take_back(now.done, said, now), now
+                back = self.row.steps_to_write[now.done - 1].back
+                return await self._take_back(back, now.done, said, now), now
         if now.done:
             return self.outcome("partial", now, f"{said}; {self._left_open(now.done)}"), now
         rejected = answer.verdict == "rejected" and number == 1
         return self.outcome("rejected" if rejected else "differs", now, said), now
 
-    async def _take_back(self, taken: int, said: str, now: Standing) -> Outcome:
+    async def _take_back(
+        self, steps: tuple[WriteStep, ...], taken: int, said: str, now: Standing
+    ) -> Outcome:
         """The way back that the plan holds, where the PSA refuses to go on. Without one, or where
         that fails too, the line is left open."""
-        steps = self.row.steps_to_write[taken - 1].back
         for number, step in enumerate(steps, 1):
             intent = self.journal.record_intent(self.run, self._intent(number, step, len(steps)))
+            self.sent = True
             answer = await self._send(step)
             self.journal.record_answer(self.run, intent, answer.verdict, answer.detail)
             try:
                 now = standing(self.row, await self._read(), self.made)
-                why = now.besides(dict(step.leaves))
+                why = now.besides(dict(step.leaves) if number < len(steps) else {})
             except Exception as error:
                 why = f"the read-back failed: {_why(error)}"
             self._record_readback(intent, "differs" if why else "verified", now)
             if why:
-                said = f"{said}; not put back either: {answer.detail or why}"
-                return self.outcome("partial", now, f"{said}; {self._left_open(taken)}")
+                late = "it may still arrive" if answer.verdict == "unknown" else ""
+                why = "; ".join(filter(None, (answer.detail, why, late)))
+                return self.outcome("partial", now, f"{said}; not put back either: {why}")
         if not steps:
             return self.outcome("partial", now, f"{said}; {self._left_open(taken)}")
         return self.outcome("rejected", now, f"{said}; put back as it was")
@@ -280,10 +318,16 @@ class _Line(Struct):
         )  # fmt: skip
 
     async def _send(self, step: WriteStep) -> Answer:
+        task = asyncio.current_task()
         try:
-            return await self.writer.execute(step)
-        except Exception as error:  # whatever failed, the step may have arrived
-            return Answer("unknown", _why(error))
+            answer = await self.writer.execute(step)
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise  # Ctrl-C, and no whim of the adapter's
+            return Answer("unknown", _why(error))  # whatever failed, the step may have arrived
+        if not isinstance(answer, Answer):
+            return Answer("unknown", "the adapter gave no answer")
+        return answer
 
     async def _read(self) -> Reading:
         """What the PSA holds now; only this decides what happened."""
@@ -312,7 +356,7 @@ def labelled(row: Row, verdict: Verdict, now: Standing | None, detail: str) -> O
     return Outcome(row.id, label, row.quantity_before, row.quantity_after, found, verdict, detail)
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """Our own errors in words; of others only the kind, for their text may hold anything."""
     if isinstance(error, DrybillError) and error.problems:
         return error.problems[0].summary

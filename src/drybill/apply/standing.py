@@ -94,8 +94,9 @@ def standing(row: Row, reading: Reading, made: str = "") -> Standing:
     return Standing(row, line, moved)
 
 
-def billed_elsewhere(row: Row, reading: Reading) -> str:
-    """A line that bills the row's product besides those that the plan counted; empty: none.
+def billed_elsewhere(row: Row, reading: Reading, *, ever: bool = False) -> str:
+    """A line that bills the row's product besides those that the plan counted; empty: none. With
+    `ever`, one that begins later, too: somebody may have repaired what a run left half-way.
 
     `reading` holds the agreement of a line, and all agreements of the client for one to create.
     """
@@ -105,7 +106,10 @@ def billed_elsewhere(row: Row, reading: Reading) -> str:
         return _billed_already(row, agreement, reading)
     for segment in _on_agreement(row, reading):
         other = segment.product == row.product and segment.line_id not in known
-        if other and _bills(segment, row.effective):
+        over = (
+            segment.cancelled is not None and row.effective and segment.cancelled <= row.effective
+        )
+        if other and (_bills(segment, row.effective) or (ever and not over)):
             return f"line {segment.line_id} bills this product, too"
     return ""
 
@@ -178,12 +182,19 @@ def _bills(segment: Segment, day: date | None) -> bool:
     return (starts is None or starts <= day) and (ends is None or ends > day)
 
 
+def _over(segment: Segment, row: Row) -> bool:
+    ends, day = segment.cancelled, row.effective
+    return ends is not None and day is not None and ends <= day
+
+
 def _billed_already(row: Row, agreement: Agreement, reading: Reading) -> str:
     """A line of the product on any agreement of the client: adopt, never duplicate."""
     own = {
         other.id
         for other in reading.agreements
-        if other.company_id == agreement.company_id and other.status is Status.ACTIVE
+        if other.company_id == agreement.company_id
+        and other.status is Status.ACTIVE
+        and not (other.end_date and row.effective and other.end_date < row.effective)
     }
     for segment in reading.segments:
         if segment.agreement_id in own and looks(segment.product) == looks(row.product):

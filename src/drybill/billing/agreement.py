@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from drybill.billing.money import Rounding
 from drybill.billing.quantity import Quantity
@@ -74,6 +75,9 @@ class Terms(Struct, frozen=True):
     state: str = ""
 
 
+_WORDS = {"status": Status, "cycle": Cycle, "timing": Timing, "day_basis": DayBasis}
+
+
 class Agreement(Struct, frozen=True):
     """One agreement as the PSA keeps it. Ids are the PSA's, as text."""
 
@@ -100,6 +104,13 @@ class Agreement(Struct, frozen=True):
     rounding: Rounding = Rounding()
     unprojected: str = ""  # why its invoices cannot be known; its lines still bill the client
     state: str = ""  # the PSA's own word for where it stands, if that moves while it is written
+
+    def __post_init__(self) -> None:
+        """An adapter may say the words of formats.md. Raises ValueError for others."""
+        for name, kind in _WORDS.items():
+            word = getattr(self, name)
+            if type(word) is not kind:
+                force_setattr(self, name, kind(word))
 
     @property
     def terms(self) -> Terms:

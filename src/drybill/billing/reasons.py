@@ -235,6 +235,10 @@ REASONS: dict[str, Meaning] = {
         "No line that was read tells the PSA's numeric id of the product.",
         "Give the numeric id in the product's `ids`.",
     ),
+    "ADAPTER_BROKEN": Meaning(
+        "The PSA's adapter does not say how this change would be made.",
+        "Report it to whoever wrote the adapter.",
+    ),
     "OWNERSHIP_CALCULATED": Meaning(
         "The PSA sets this line's quantity itself, from a counter or an integration.",
         "Change what it counts, or take the product out of the mapping.",

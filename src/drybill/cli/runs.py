@@ -76,7 +76,7 @@ def resume(
     unknown = [row for row in left if row in open_]
     put(
         f"run {found.id}, plan {registered.digest[:8]}: {len(rows) - len(left)} of {len(rows)}"
-        f" lines are written, {len(unknown)} were begun and nobody knows,"
+        f" lines are written, {len(unknown)} were begun and not brought to their end,"
         f" {len(left) - len(unknown)} were not begun\n"
     )
     if not left or not apply:

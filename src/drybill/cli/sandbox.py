@@ -31,7 +31,8 @@ def sandbox(
     practised, not proven. A fault meets all requests but those for a token; TIMES 0 is for ever.
     Faults: latency=MS, 429, 500, 503, timeout, cut (half a body), html (a page), lost (done, no
     answer), refuse (not done, no answer), late=MS (504, done later), edit (somebody else first),
-    silent (200, not done), refusal (200 that says no), shift (a row twice). Needs drybill[sandbox].
+    silent (200, not done), refusal (a 200 that says no, AlgaPSA), shift (a row twice). Needs
+    drybill[sandbox].
     """
     from drybill.cli.screen import put
     from drybill.errors import InputError, Problem

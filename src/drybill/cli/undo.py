@@ -62,8 +62,12 @@ def undo(
         )
         content = encode(found.plan)
         digest = digest_of(content)
+        shown_before = on_terminal() or journal.has_plan(digest)
+        if apply and found.plan.writes and not shown_before:
+            summary = "nobody has seen this plan: without a terminal it must be shown first"
+            fix = f"drybill undo {undone.id}, and then the same with --apply"
+            raise InputError([Problem("not-confirmed", None, summary, fix)])
         facts = {"command": "undo", "of": undone.id, "reason": reason or ""}
-        seen = journal.has_plan(digest)
         own = journal.start_run(identity(path), now, facts)
         with ended(journal, own):
             journal.register_plan(own, digest, content, None, now, fetched.instances)
@@ -82,10 +86,6 @@ def undo(
                 applying=apply,
             )
             code = Exit.DONE
-            if apply and not seen and not on_terminal():
-                summary = "nobody has seen this plan: without a terminal it must be shown first"
-                fix = f"drybill undo {undone.id}, and then the same with --apply"
-                raise InputError([Problem("not-confirmed", None, summary, fix)])
             if apply:
                 known = FoundPlan(
                     found.plan, digest, content, now, identity(path), fetched.instances

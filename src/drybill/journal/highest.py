@@ -6,6 +6,7 @@ than a base that many days share: from one day to the next little changes.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -104,7 +105,13 @@ class Highest:
             text = zlib.decompress(packed).decode() if packed else ""
         except (zlib.error, UnicodeDecodeError):
             raise self._database.damaged("the highest quantities cannot be read") from None
-        return set(text.split("\n")) if text else set()
+        lines = set(text.split("\n")) if text else set()
+        if not all(map(_LINE.fullmatch, lines)):
+            raise self._database.damaged("the highest quantities cannot be read")
+        return lines
+
+
+_LINE = re.compile(r"\S+ -?[0-9]+(\.[0-9]+)?")
 
 
 def _packed(lines: set[str]) -> bytes:

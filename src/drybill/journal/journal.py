@@ -30,7 +30,8 @@ from drybill.journal.writes import Begun, Intent, Write
 # without i, l, o and u, which people misread.
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
-Verdict = Literal["verified", "differs", "unknown"]
+# "restored": found as it was before the write that it answers
+Verdict = Literal["verified", "differs", "unknown", "restored"]
 
 
 class Run(Struct, frozen=True):
@@ -267,13 +268,14 @@ class Journal:
         return writes.recent(self._database, instance, utc_text(now - timedelta(hours=24)))
 
     def begun(self, plans: Iterable[str] | None = None) -> dict[str, Begun]:
-        """Row -> where the plans (digests; None: all) began to write it and nobody knows that it is
-        done."""
-        return writes.begun(self._database, plans)
+        """Row -> where the plans (digests; None: all) began to write it last, and nobody knows that
+        it is done."""
+        return {row: newest for row, (*_, newest) in writes.begun(self._database, plans).items()}
 
     def begun_in(self, run: str) -> set[str]:
         """Rows that this run (its whole id) began and of which nobody knows that they are done."""
-        return {row for row, each in writes.begun(self._database).items() if each.run == run}
+        every = writes.begun(self._database)
+        return {row for row, found in every.items() if any(each.run == run for each in found)}
 
     def newest_writers(self) -> dict[str, tuple[str, str]]:
         """Row -> the run that wrote it last, and the run that read that back."""
@@ -285,8 +287,8 @@ class Journal:
         Of changes of several steps whenever it was, of the others since a moment.
         """
         found: dict[str, int] = {}
-        for each in writes.begun(self._database).values():
-            if each.instance in instances and (each.of > 1 or each.at >= since):
+        for *_, each in writes.begun(self._database).values():
+            if each.instance in instances and (each.half_way or each.at >= since):
                 found[each.run] = found.get(each.run, 0) + 1
         return found
 

@@ -84,6 +84,7 @@ class Write(Struct, frozen=True):
     at: datetime  # of the first intent
     newest: datetime  # intent
     settled: bool  # whether the outcome of that one is known: rejected, or read back as meant
+    step: tuple[str, str, tuple[tuple[str, str], ...]]  # of that one: action, line, values
     makes: str | None  # product of the new line that it makes, as the PSA names it; None: none
     verified: bool
 
@@ -98,35 +99,51 @@ class Begun(Struct, frozen=True):
     number: int  # of the row's steps, from 1
     of: int
     back: bool  # it was on the way back
+    agreement: str
+    product: str  # of the line; empty for a line to create
+
+    @property
+    def half_way(self) -> bool:
+        """Whether the line may be in a state that is neither what was nor what was meant."""
+        return self.of > 1 or self.back
 
 
-def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, Begun]:
-    """Row -> the newest intent of these plans (None: of all), where the outcome meant is not known
-    to be there.
+def begun(database: Database, plans: Iterable[str] | None = None) -> dict[str, list[Begun]]:
+    """Row -> what of these plans (None: of all) began to write it, where nobody knows that the row
+    came to its end; the newest last.
 
-    A first step that was rejected is none: nothing was written.
+    A first step that was rejected is none: nothing was written. One that was taken back, or found
+    as it was before, is at its end.
     """
     wanted = None if plans is None else set(plans)
-    found: dict[str, Begun] = {}
+    found: dict[str, list[Begun]] = {}
     intents: dict[int, dict[str, Any]] = {}
     where = "kind IN ('intent', 'answer', 'readback') ORDER BY seq"
     for entry in _told(database, where):
         body = entry.body or {}
         if entry.kind == "intent" and body and (wanted is None or body["plan"] in wanted):
             intents[entry.seq] = body
-            numbers = body.get("number", 1), body.get("of", 1), body.get("back", False)
-            found[body["row"]] = Begun(
-                entry.seq, body.get("instance", ""), entry.run, entry.at, *numbers
+            found.setdefault(body["row"], []).append(
+                Begun(
+                    intent=entry.seq,
+                    instance=body.get("instance", ""),
+                    run=entry.run,
+                    at=entry.at,
+                    number=body.get("number", 1),
+                    of=body.get("of", 1),
+                    back=body.get("back", False),
+                    agreement=body["step"].get("agreement_id", ""),
+                    product=(body.get("observed") or {}).get("product", ""),
+                )
             )
         elif intent := intents.get(body.get("intent", -1)):
-            done = _read_back_whole(entry, intent)
-            undone = intent.get("number", 1) == 1 and body.get("verdict") == "rejected"
-            if intent.get("back"):
-                undone = _verified_last(entry, intent)
-            newest = found.get(intent["row"])
-            if newest and newest.intent == body["intent"] and (done or undone):
-                del found[intent["row"]]
-    return found
+            row, rejected = intent["row"], body.get("verdict") == "rejected"
+            over = _read_back_whole(entry, intent) or body.get("verdict") == "restored"
+            if over or (intent.get("back") and _verified_last(entry, intent)):
+                found.pop(row, None)
+            elif rejected and intent.get("number", 1) == 1 and not intent.get("back"):
+                found[row] = [b for b in found.get(row, ()) if b.intent != body["intent"]]
+    return {row: each for row, each in found.items() if each}
 
 
 def _read_back_whole(entry: Entry, intent: dict[str, Any]) -> bool:
@@ -171,8 +188,21 @@ def _verified(database: Database) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def newest_writers(database: Database) -> dict[str, tuple[str, str]]:
-    """Row -> the run whose write of it was verified last, and the run that read that back."""
-    return {row: (writer, reader) for writer, reader, _, row, _ in _verified(database)}
+    """Row -> the run whose write of it was verified last, and the run that read that back. A write
+    that was undone is none, nor is the undoing of it."""
+    undoes: dict[str, str] = {}
+    for entry in select(database, "kind = 'run' ORDER BY seq"):
+        facts = (entry.body or {}).get("facts")
+        if isinstance(facts, dict) and facts.get("command") == "undo":
+            undoes[entry.run] = str(facts.get("of"))
+    written: dict[str, list[tuple[str, str]]] = {}
+    for writer, reader, _, row, _ in _verified(database):
+        stack = written.setdefault(row, [])
+        if stack and undoes.get(writer) in stack[-1]:
+            stack.pop()
+        else:
+            stack.append((writer, reader))
+    return {row: stack[-1] for row, stack in written.items() if stack}
 
 
 def recent(database: Database, instance: str, since: str) -> list[Write]:
@@ -191,13 +221,13 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             verdicts[body["intent"]] = body["verdict"]
     writes: dict[tuple[str, str], Write] = {}
     for seq, (entry, body) in steps.items():
-        if body.get("back"):
-            if verdicts.get(seq) == "verified" and body["number"] == body["of"]:
-                writes.pop((body["plan"], body["row"]), None)  # nothing is left of it
+        back = body.get("back", False)
+        if back and verdicts.get(seq) == "verified" and body["number"] == body["of"]:
+            writes.pop((body["plan"], body["row"]), None)  # nothing is left of it
             continue
         whole = body.get("number", 1) == body.get("of", 1)
-        verified = whole and verdicts.get(seq) == "verified"
-        if seq in rejected and not verified and body.get("number", 1) == 1:
+        verified = whole and not back and verdicts.get(seq) == "verified"
+        if seq in rejected and not verified and not back and body.get("number", 1) == 1:
             continue
         key = body["plan"], body["row"]
         earlier = writes.get(key)
@@ -212,6 +242,11 @@ def recent(database: Database, instance: str, since: str) -> list[Write]:
             at=earlier.at if earlier else entry.at,
             newest=entry.at,
             settled=seq in rejected or verdicts.get(seq) == "verified",
+            step=(
+                body["step"].get("action", ""),
+                body["step"].get("line_id", ""),
+                tuple((str(k), str(v)) for k, v in body["step"].get("values", ())),
+            ),
             makes=dict(body["step"]["values"]).get("product", "")
             if body["step"].get("creates")
             else None,

@@ -326,13 +326,15 @@ def _shares(
     off must not make room for this month's.
     """
     found: dict[str, str] = {}
-    for horizon, written in (("now", recent), ("later", ())):
+    for horizon in ("now", "later"):
         part = [invoice for invoice in invoices if invoice.horizon == horizon]
-        moved, _ = _moved(part, written)
+        if not any(row.would_write for invoice in part for row in invoice.rows):
+            continue  # what was written before is no part of an invoice that stays as it is
+        moved, _ = _moved(part, recent)
         for currency, amount in sorted(moved.items()):
             before = _before(part, currency)
             if _exceeds(amount, before, percent):
-                since = ", writes of the last 24 hours included" if written else ""
+                since = ", writes of the last 24 hours included" if recent else ""
                 found.setdefault(currency, _of(amount, before) + since)
     return found
 

@@ -26,4 +26,9 @@ def plan_write(reader: PsaReader, change: Change) -> tuple[WriteStep, ...] | Ref
             return Refusal("ZERO_NOT_SUPPORTED", "")
         if 0 < quantity < able.minimum:
             return Refusal("BELOW_MINIMUM", f"{quantity:f}, the least is {able.minimum:f}")
-    return reader.plan_write(change)
+    try:
+        steps = reader.plan_write(change)
+    except Exception as error:  # an adapter may fail in any way: its line is not written
+        return Refusal("ADAPTER_BROKEN", type(error).__name__)
+    fits = isinstance(steps, tuple) and steps and all(isinstance(x, WriteStep) for x in steps)
+    return steps if fits or isinstance(steps, Refusal) else Refusal("ADAPTER_BROKEN", "no steps")

@@ -34,6 +34,7 @@ class Capabilities(Struct, frozen=True):
     rounding: Rounding = Rounding()
     # By what somebody else's edit between plan and write is seen, beside the values themselves.
     concurrency: Literal["none", "stamp", "content"] = "none"
+    undo: bool = False  # whether what was written can be taken back by its opposite
     # Whether a line says who sets its quantity. Where it does, only a person's is written.
     ownership: bool = False
     not_projected: tuple[str, ...] = ()  # what its invoices may hold that drybill cannot know

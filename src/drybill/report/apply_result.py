@@ -68,7 +68,8 @@ def render_end(run: str, outcomes: Sequence[Outcome], mapping: str, leak: str = 
         )
     if not numbers["verified"]:
         return f"{says} Nothing was written.\n  drybill runs show {run}     {diff}"
-    if numbers["rejected"] or numbers["skipped"]:
+    busy = any(outcome.detail.startswith("PSA_BUSY") for outcome in outcomes)
+    if busy or numbers["skipped"]:
         return f"{says}\n  drybill runs show {run}     {resume}     {diff}"
     if leak:
         says += (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,7 @@ class Bench(Protocol):
     line: str
     product: str  # of the line
     other_product: str  # known to the PSA, on no line yet
+    next_period: date  # first day that is not invoiced
     unknown_line: str  # another product's line without a quantity; "": this PSA can hold none
 
     def quantity(self, line: str) -> Decimal | None:
@@ -49,6 +51,10 @@ class Bench(Protocol):
 
     def refuse_write(self) -> None:
         """The next write is refused: nothing is done."""
+        ...
+
+    def fail_reads(self) -> None:
+        """From here on nothing can be read."""
         ...
 
 

@@ -23,7 +23,7 @@ import pytest
 from msgspec.structs import replace
 
 from drybill.apply.standing import Standing, standing
-from drybill.billing.agreement import Segment
+from drybill.billing.agreement import Cycle, Segment
 from drybill.billing.change import Change, ChangeField, Refusal
 from drybill.billing.matching import Contract, contracts
 from drybill.billing.number import Number
@@ -31,6 +31,7 @@ from drybill.billing.policy import Product
 from drybill.billing.proposal import compared_row, new_row, propose, propose_new
 from drybill.billing.quantity import UNKNOWN
 from drybill.billing.row import Row
+from drybill.errors import DrybillError
 from drybill.plan.decisions import change_of
 from drybill.psa.planning import plan_write
 from drybill.psa.port import Answer, PsaReader, Reading
@@ -44,6 +45,7 @@ __all__ = [
     "test_a_new_line_is_made_once",
     "test_a_quantity_that_is_not_there_is_unknown",
     "test_a_refused_write_changes_nothing",
+    "test_a_stamp_that_is_declared_moves_with_an_edit",
     "test_all_pages_are_read",
     "test_an_undo_restores_the_number",
     "test_it_reads_the_agreement_and_its_line",
@@ -52,12 +54,13 @@ __all__ = [
     "test_somebody_elses_edit_is_seen",
     "test_the_receipt_says_what_was_read",
     "test_two_readings_are_the_same",
+    "test_what_cannot_be_read_is_no_empty_answer",
     "test_what_is_not_declared_is_refused",
 ]
 
 T = TypeVar("T")
 _HELD, _PRICE = Decimal(12), Decimal("4.50")
-_ENOUGH = 57  # lines: more than fit on the pages of most
+_ENOUGH = 130  # lines: more than fit on the pages of most
 
 
 def _run(reader: PsaReader, work: Callable[[PsaReader], Awaitable[T]]) -> T:
@@ -134,6 +137,7 @@ def test_it_reads_the_agreement_and_its_line(bench: Bench) -> None:
     reading = _read(bench)
     (agreement,) = [each for each in reading.agreements if each.id == bench.agreement]
     assert (agreement.company_id, agreement.currency) == (bench.company, "USD")
+    assert (agreement.cycle, agreement.next_period_start) == (Cycle.MONTHLY, bench.next_period)
     line = _line(bench, reading)
     assert (line.product, line.quantity, line.unit_price) == (bench.product, _HELD, _PRICE)
     assert _contract(bench, reading).lines[bench.product]
@@ -157,6 +161,30 @@ def test_all_pages_are_read(bench: Bench) -> None:
     bench.add_lines(_ENOUGH)
     ids = [each.line_id for each in _read(bench).segments]
     assert len(ids) == len(set(ids)) == before + _ENOUGH
+    # what apply compares with, too
+    here = {s.line_id for s in _read(bench).segments if s.agreement_id == bench.agreement}
+    lines = _run(opened(bench), lambda reader: reader.read_lines(frozenset({bench.agreement})))
+    client = _run(opened(bench), lambda reader: reader.read_client(bench.company))
+    assert len(here) > _ENOUGH
+    assert here == {s.line_id for s in lines.segments}
+    assert here <= {s.line_id for s in client.segments}
+
+
+def test_what_cannot_be_read_is_no_empty_answer(bench: Bench) -> None:
+    bench.fail_reads()
+    with pytest.raises(DrybillError):
+        _read(bench)
+    with pytest.raises(DrybillError):
+        _run(opened(bench), lambda reader: reader.read_lines(frozenset({bench.agreement})))
+
+
+def test_a_stamp_that_is_declared_moves_with_an_edit(bench: Bench) -> None:
+    if bench.adapter.capabilities.concurrency != "stamp":
+        pytest.skip("no stamp is declared")
+    before = _line(bench, _read(bench)).updated_at
+    bench.edit(bench.line, Decimal(13))
+    assert before
+    assert _line(bench, _read(bench)).updated_at != before
 
 
 def test_one_client_and_some_lines_are_read_the_same(bench: Bench) -> None:

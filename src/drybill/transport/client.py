@@ -191,8 +191,9 @@ class Client:
         """All rows of a listing, page after page.
 
         `rows_at` is the key under which the body holds them; empty: it is the list itself. A body
-        without that key holds none. Where pages do not fit together (an id twice, another total
-        than declared), the listing is read once more, and after that given up.
+        may lack that key only where it declares that there are none. Where pages do not fit
+        together (an id twice, another total than declared), the listing is read once more, and
+        after that given up.
 
         Raises:
             HttpError: a page cannot be read, or the pages do not fit together.
@@ -249,8 +250,12 @@ class Client:
             body: Any = None
             if rows_at:
                 parts = answer.decode(dict[str, msgspec.Raw])
-                rows = answer.decode_part(parts.pop(rows_at, msgspec.Raw(b"[]")), list[kind])  # type: ignore[valid-type]
+                listed = parts.pop(rows_at, None)
                 body = {key: answer.decode_part(raw, Any) for key, raw in parts.items()}
+                none = paging.total and at(body, paging.total) == 0
+                if listed is None and not none:
+                    raise Malformed(answer.request, f"an answer without `{rows_at}`")
+                rows = answer.decode_part(listed or msgspec.Raw(b"[]"), list[kind])  # type: ignore[valid-type]
             else:
                 rows = answer.decode(list[kind])  # type: ignore[valid-type]
             last = ""

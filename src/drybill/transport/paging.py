@@ -67,7 +67,7 @@ class PageNumber(Struct, frozen=True):
 
     def after(self, page: Page) -> Ask | None:
         count = at(page.body, self.pages) if self.pages else None
-        more = page.number + 1 < count if isinstance(count, int) else page.rows >= self.rows
+        more = page.number + 1 < count if isinstance(count, int) else _more(page, self.total)
         return self._ask(page.number + 1) if more else None
 
     def _ask(self, number: int) -> Ask:
@@ -87,9 +87,7 @@ class Offset(Struct, frozen=True):
         return Ask(((self.offset, "0"), (self.limit, str(self.rows))))
 
     def after(self, page: Page) -> Ask | None:
-        count = at(page.body, self.total) if self.total else None
-        more = page.rows_so_far < count if isinstance(count, int) else page.rows >= self.rows
-        if not more or not page.rows:
+        if not _more(page, self.total):
             return None
         return Ask(((self.offset, str(page.rows_so_far)), (self.limit, str(self.rows))))
 
@@ -189,6 +187,13 @@ class Single(Struct, frozen=True):
 
     def after(self, page: Page) -> Ask | None:
         return None
+
+
+def _more(page: Page, total: Keys) -> bool:
+    """Whether a page may be followed by another: until the declared total is there, or else until
+    one is empty, as a server may give fewer rows a page than it was asked for."""
+    count = at(page.body, total) if total else None
+    return page.rows > 0 and (not isinstance(count, int) or page.rows_so_far < count)
 
 
 def at(body: Any, keys: Keys) -> Any:

@@ -36,6 +36,7 @@ _CAPABILITIES = Capabilities(
     minimum=Decimal(1),
     preview="lines",
     concurrency="stamp",
+    undo=True,
     not_projected=("tax", "discounts", "time", "metered usage", "materials", "credits"),
 )
 

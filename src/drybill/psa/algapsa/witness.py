@@ -34,11 +34,15 @@ async def witnesses(api: Api, found: Found) -> tuple[tuple[Witness, ...], list[s
     """
     told: list[Witness] = []
     missing: dict[str, list[str]] = {}
+    stopped = ""
     for agreement, line in zip(found.agreements, found.lines, strict=True):
         if agreement.status is not Status.ACTIVE:
             continue
         if line.cadence_owner != "contract":
             missing.setdefault("their windows are not named over the API", []).append(agreement.id)
+            continue
+        if stopped:
+            missing.setdefault(stopped, []).append(agreement.id)
             continue
         try:
             answer = await api.preview(selector(agreement, line))
@@ -47,7 +51,10 @@ async def witnesses(api: Api, found: Found) -> tuple[tuple[Witness, ...], list[s
             status = f"{error.status}: " if error.status else ""
             why = f"the preview answered {status}{error.said}; is the session still valid?"
             missing.setdefault(why, []).append(agreement.id)
-            break
+            # Without a login every preview fails; with one, another line's may be given.
+            if error.status in (0, 401, 403) or "authenticat" in error.said.casefold():
+                stopped = why
+            continue
         if not said.success or said.data is None:
             missing.setdefault(said.error or "the preview gives no reason", []).append(agreement.id)
         elif said.data.currencyCode != agreement.currency:

@@ -46,6 +46,7 @@ _CAPABILITIES = Capabilities(
     dated_changes=True,
     preview="amount",
     concurrency="stamp",
+    undo=True,
     rounding=ROUNDING,
     not_projected=(
         "tax",

@@ -29,6 +29,7 @@ _CAPABILITIES = Capabilities(
     fractions=True,
     zero=True,
     concurrency="content",
+    undo=True,
     not_projected=("tax", "time", "expenses", "one-off products"),
 )
 
