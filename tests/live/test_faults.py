@@ -105,8 +105,13 @@ def test_a_dated_change_is_finished_from_wherever_it_stopped(
     plan = site.plan(*ONE_LINE)
     skip = 2 if method == "GET" else 0
     site.store.add_fault(kind, method=method, path="/1040/additions", skip=skip, times=3)
-    site.apply(plan)
+    said = site.apply(plan)
     site.store.clear_faults()
+    if "put back as it was" in said.err:  # the new line was refused for good
+        assert (method, kind, said.code) == ("POST", "429", Exit.REFUSED)
+        assert site.addition(3400).get("cancelledDate") is None
+        assert len(site.store.all("addition")) == 6
+        return
     monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
     again = drybill("runs", "resume", journal_run(), "--apply")
     assert again.code == Exit.DONE, again.err
