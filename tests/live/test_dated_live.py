@@ -191,7 +191,7 @@ def test_an_open_change_can_be_taken_back(
     assert "+506.00" in shown.out, shown.out
     said = undone(half)
     assert said.code == Exit.UNKNOWN_OUTCOME, "the new line may still arrive"
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     said = undone(half)
     assert said.code == Exit.DONE, said.err
     assert dated.addition(3400)["cancelledDate"] == "2027-06-01T00:00:00Z"
@@ -232,7 +232,7 @@ def test_a_way_back_that_may_still_arrive_is_waited_for(
     other = dated.apply(dated.plan(*ONE_LINE, "--allow", "units", "--reason", "x"))
     assert (other.code, new_lines(dated)) == (Exit.REFUSED, []), other.err
     assert "left it half-way" in other.err
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     assert drybill("runs", "resume", run, "--apply").code == Exit.DONE
     assert len(new_lines(dated)) == 1
 
@@ -247,7 +247,7 @@ def test_what_a_person_repaired_by_hand_is_not_done_once_more(
         run = journal.runs(1)[0].id
     hand = {**dated.addition(3400), "id": 3499, "effectiveDate": "2026-12-02T00:00:00Z"}
     dated.store.put("addition", {**hand, "cancelledDate": None}, "1040")
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     said = drybill("runs", "resume", run, "--apply")
     assert said.code == Exit.REFUSED, said.err
     assert "line 3499 bills this product, too" in said.err

@@ -82,7 +82,7 @@ def test_a_new_line_is_never_made_twice(
     again = drybill("runs", "resume", journal_run(), "--apply")
     assert again.code in (Exit.DONE, Exit.UNKNOWN_OUTCOME), again.err
     time.sleep(1)
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     again = drybill("runs", "resume", journal_run(), "--apply")
     assert again.code == Exit.DONE, again.err
     assert made() == 1
@@ -112,7 +112,7 @@ def test_a_dated_change_is_finished_from_wherever_it_stopped(
         assert site.addition(3400).get("cancelledDate") is None
         assert len(site.store.all("addition")) == 6
         return
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     again = drybill("runs", "resume", journal_run(), "--apply")
     assert again.code == Exit.DONE, again.err
     (made,) = [each for each in site.store.all("addition") if each["id"] > 3405]
@@ -192,7 +192,7 @@ def test_a_run_that_dies_anywhere_is_finished_without_doubling(
     said = drybill("runs", "resume", last, "--apply")
     if said.code == Exit.UNKNOWN_OUTCOME:  # a new line may have been sent a moment ago
         assert "it was sent and may still arrive" in said.err
-        monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+        monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
         said = drybill("runs", "resume", last, "--apply")
     assert said.code == Exit.DONE, said.err
     quantities = [site.addition(id)["quantity"] for id in (3400, 3403)]

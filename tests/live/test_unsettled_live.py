@@ -56,7 +56,7 @@ def test_one_that_never_came_is_sent_again_later(
     plan = site.plan(*NEW_LINE)
     site.store.add_fault("refuse", method="POST", path="/additions")
     site.apply(plan)
-    monkeypatch.setattr("drybill.apply.execute.SETTLING", timedelta(0))
+    monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
     done = drybill("runs", "resume", last_run(), "--apply")
     assert done.code == Exit.DONE, done.err
     assert len(made(site)) == 1

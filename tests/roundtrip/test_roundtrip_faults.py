@@ -18,7 +18,7 @@ from desk import Desk, last_run
 from fault_proxy import Fault
 
 from command import drybill
-from drybill.apply import execute
+from drybill.apply import line
 from drybill.errors import Exit
 from drybill.journal import Journal
 
@@ -48,7 +48,7 @@ def resume(run: str, monkeypatch: pytest.MonkeyPatch, *, may_still_arrive: bool)
     if may_still_arrive:
         assert said.code == Exit.UNKNOWN_OUTCOME, said.err
         assert "it was sent and may still arrive" in said.err
-        monkeypatch.setattr(execute, "SETTLING", timedelta())
+        monkeypatch.setattr(line, "SETTLING", timedelta())
         said = drybill("runs", "resume", run, "--apply")
     assert said.code == Exit.DONE, said.err
     with Journal.open(write=False) as journal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from drybill.apply.execute import Outcome, Verdict, labelled
+from drybill.apply.outcome import Outcome, Verdict, labelled
 from drybill.apply.standing import standing
 from drybill.journal.written import Written
 from drybill.psa.port import PsaReader, Reading

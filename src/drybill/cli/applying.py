@@ -13,7 +13,7 @@ from drybill.cli.screen import ReaderGone, on_terminal, talk
 from drybill.errors import DrybillError, Exit, InputError, Problem
 
 if TYPE_CHECKING:
-    from drybill.apply.execute import Outcome
+    from drybill.apply.outcome import Outcome
     from drybill.apply.plan_source import FoundPlan
     from drybill.flow.run import Request
     from drybill.journal import Journal
@@ -38,7 +38,8 @@ def apply_plan(
         RefusedError: something stands against the plan. Nothing was written.
         LockedError: another run is writing to the same PSA.
     """
-    from drybill.apply.execute import execute, exit_for
+    from drybill.apply.execute import execute
+    from drybill.apply.outcome import exit_for
     from drybill.apply.permission import permit
     from drybill.flow.memory import highest, moment, recent_writes
     from drybill.mapping.load import load
