@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import importlib.metadata
 import os
@@ -367,3 +368,22 @@ def test_resume_leaves_alone_what_somebody_changed_meanwhile(
 def _last_run() -> str:
     with Journal.open(write=False) as journal:
         return journal.runs(1)[0].id
+
+
+@pytest.mark.parametrize("whim", [None, "answer", asyncio.CancelledError(), SystemExit(0)])
+def test_whatever_an_adapter_does_every_line_has_an_outcome(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, whim: object
+) -> None:
+    """It writes, and then answers nothing, or ends the program."""
+    plan, real = desk.plan(), FilesWriter.execute
+
+    async def whimsical(writer: FilesWriter, step: WriteStep) -> object:
+        await real(writer, step)
+        if isinstance(whim, BaseException):
+            raise whim
+        return whim
+
+    monkeypatch.setattr(FilesWriter, "execute", whimsical)
+    said = desk.apply(plan)
+    assert said.code == Exit.DONE, said.err
+    assert said.err.count("verified") == 4 + 1

@@ -137,3 +137,18 @@ def test_an_ended_new_line_does_not_hold_what_was_written(site: Site) -> None:
     assert undone(run).code == Exit.DONE
     said = drybill("runs", "recheck", run)
     assert (said.code, "0 of 1 lines hold" in said.out) == (Exit.DIFFERENCES, True)
+
+
+def test_a_number_that_may_still_arrive_is_not_overtaken_by_another(site: Site) -> None:
+    """Else the late one would win. The same number once more does no harm."""
+    from drybill.sandbox.seed import subscription
+
+    plan = site.plan("--client", "250")
+    site.store.add_fault("503", method="PATCH", path="/additions")
+    said = site.apply(plan)
+    assert "it may still arrive" in said.err
+    site.store.put("pax8-subscription", subscription(0, 250, "M365-BP", 29))
+    other = site.apply(site.plan("--client", "250"))
+    assert (other.code, site.addition(3400)["quantity"]) == (Exit.UNKNOWN_OUTCOME, 25), other.err
+    again = site.apply(plan)
+    assert (again.code, site.addition(3400)["quantity"]) == (Exit.DONE, 28), again.err

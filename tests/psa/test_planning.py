@@ -65,3 +65,19 @@ def test_only_what_a_person_sets_is_written(visible: bool, owner: Ownership, cod
     change = Change("increase", "A", "SEAT", "L", Decimal(12), day, observed=seen)
     answer = plan_write(replace(reader, capabilities=able), change)
     assert (answer.code if isinstance(answer, Refusal) else "") == code
+
+
+@pytest.mark.parametrize("planned", [None, (), [], ("step",), ValueError("secret")])
+def test_an_adapter_that_says_no_steps_is_refused_and_breaks_nothing(planned: object) -> None:
+    class Broken:
+        capabilities = adapter.capabilities
+
+        def plan_write(self, change: Change) -> object:
+            if isinstance(planned, Exception):
+                raise planned
+            return planned
+
+    change = Change("increase", "A", "SEAT", "L", Decimal(12), date(2026, 12, 1))
+    answer = plan_write(Broken(), change)  # type: ignore[arg-type]
+    assert isinstance(answer, Refusal)
+    assert (answer.code, "secret" in answer.detail) == ("ADAPTER_BROKEN", False)
