@@ -271,3 +271,13 @@ def test_a_payer_has_a_name(site: Site) -> None:
     site.store.put("agreement", {**one, "billToCompany": {"id": 900, "name": "Eta Payer"}})
     assert "Eta Payer" in {i["client"] for i in site.diff()["invoices"]}
     assert site.diff("--client", "Eta Payer")["invoices"]
+
+
+def test_an_agreement_that_ran_out_bills_nothing(site: Site) -> None:
+    """The usual renewal: a new agreement, and the old one's additions were never cancelled."""
+    old = agreement(1050, 252, "Fabrikam", noEndingDateFlag=False, endDate="2026-11-15T00:00:00Z")
+    site.store.put("agreement", {**old, "type": {"id": 9, "name": "Old"}})
+    site.store.put("addition", {**line(3600, 1351, 8, "5.00"), "agreementId": 1050}, "1050")
+    assert site.rows("--client", "252")["1042 EDR"]["bucket"] == "create"
+    said = site.apply(site.plan("--client", "252"))
+    assert said.code == Exit.DONE, said.err

@@ -277,3 +277,27 @@ def test_the_same_psa_under_another_name_waits_as_well(dated: Site, half: str) -
     said = dated.apply(dated.plan(*ONE_LINE))
     assert said.code == Exit.REFUSED, said.err
     assert f"run {half} left it half-way" in said.err
+
+
+def test_a_way_back_is_believed_by_what_is_there_and_not_by_its_plan(
+    dated: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step back says that it leaves the end, and does nothing."""
+    from msgspec.structs import replace
+
+    from drybill.psa.connectwise.adapter import ConnectWiseReader
+
+    real = ConnectWiseReader._dated
+
+    def lying(self: ConnectWiseReader, change: object) -> object:
+        first, *others = real(self, change)  # type: ignore[arg-type, misc]
+        back = tuple(replace(step, leaves=first.leaves) for step in first.back)
+        return (replace(first, back=back), *others)
+
+    monkeypatch.setattr(ConnectWiseReader, "_dated", lying)
+    plan = dated.plan(*ONE_LINE)
+    dated.store.remove("product", "1350")
+    dated.store.add_fault("silent", method="PATCH", path="/additions", skip=1)
+    said = dated.apply(plan)
+    assert said.code == Exit.APPLIED_IN_PART, said.err
+    assert "put back as it was" not in said.err
