@@ -15,7 +15,6 @@ from drybill import plugins
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
 from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
-from drybill.billing.usage import Receipt
 from drybill.psa.port import Capabilities, Probe, PsaReader, PsaWriter, Reading, Scope
 from drybill.transport.errors import Denied, NotFound
 from drybill_tryton import wire
@@ -143,19 +142,10 @@ class TrytonReader(Struct, frozen=True):
         found = read_subscriptions(self.name, subscriptions, lines, waiting, self.scope.products)
         self.signed.update(found.signed)
         self.known.update(found.known)
-        names = {each.company_id: each.company_name for each in found.agreements}
         problems = [*found.notices, f"assumed: {_ASSUMED}"]
         if left:
             problems.append(f"{left} subscriptions of parties outside the mapping: not read")
-        receipt = Receipt(
-            source=self.name,
-            kind=self.kind,
-            records=len(found.segments),
-            customers=frozenset(names),
-            names=tuple(sorted(names.items())),
-            problems=tuple(problems),
-        )
-        return Reading(tuple(found.agreements), tuple(found.segments), receipt)
+        return Reading.of(self.name, self.kind, found.agreements, found.segments, problems)
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         """A running subscription is locked: draft, change, quote, run. Quantities are absolute."""

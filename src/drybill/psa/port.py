@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
@@ -58,6 +58,30 @@ class Reading(Struct, frozen=True):
     segments: tuple[Segment, ...]
     receipt: Receipt
     witnesses: tuple[Witness, ...] = ()  # what the PSA itself says of its next invoices
+
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        kind: str,
+        agreements: Iterable[Agreement],
+        segments: Iterable[Segment],
+        problems: Iterable[str] = (),
+    ) -> Self:
+        """All that was asked for, with the receipt that says so; `problems` are sentences."""
+        agreements, segments = tuple(agreements), tuple(segments)
+        names: dict[str, str] = {}
+        for each in agreements:
+            names[each.company_id] = each.company_name or names.get(each.company_id, "")
+        receipt = Receipt(
+            source=source,
+            kind=kind,
+            records=len(segments),
+            customers=frozenset(names),
+            names=tuple(sorted(names.items())),
+            problems=tuple(problems),
+        )
+        return cls(agreements, segments, receipt)
 
 
 class Probe(Struct, frozen=True):

@@ -16,7 +16,6 @@ from drybill import plugins
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
 from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
-from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.algapsa import wire
 from drybill.psa.algapsa.api import Api
@@ -169,16 +168,9 @@ class AlgaPsaReader(Struct, frozen=True):
             products = self.scope.products
             read_services(agreement, line, rows, products, known, self.settings, found)
         self.billed.update(found.billed)
-        names = {each.company_id: each.company_name for each in found.agreements}
-        receipt = Receipt(
-            source=self.name,
-            kind=self.kind,
-            records=len(found.segments),
-            customers=frozenset(names),
-            names=tuple(sorted(names.items())),
-            problems=(*found.notices, f"assumed: {'; '.join(ASSUMED)}"),
-        )
-        return found, Reading(tuple(found.agreements), tuple(found.segments), receipt)
+        problems = (*found.notices, f"assumed: {'; '.join(ASSUMED)}")
+        reading = Reading.of(self.name, self.kind, found.agreements, found.segments, problems)
+        return found, reading
 
     async def _directory(
         self, wanted: Sequence[wire.ContractLine], around: Iterable[wire.ContractLine]

@@ -16,7 +16,6 @@ from drybill import plugins
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
 from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
-from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.api import Api
@@ -205,21 +204,12 @@ class ConnectWiseReader(Struct, frozen=True):
         for agreement, rows in zip(found.agreements, named(lists), strict=True):
             read_additions(agreement, rows, self.scope.products, self.settings, found)
         self.product_ids.update(found.product_ids)
-        names = {each.company_id: each.company_name for each in found.agreements}
         problems = [*found.notices, assumed(self.settings)]
         if cycles is None:
             problems.append("billing cycles may not be read: their names are taken at their word")
         if left:
             problems.append(f"{left} active agreements of companies outside the mapping: not read")
-        receipt = Receipt(
-            source=self.name,
-            kind=self.kind,
-            records=len(found.segments),
-            customers=frozenset(names),
-            names=tuple(sorted(names.items())),
-            problems=tuple(problems),
-        )
-        return Reading(tuple(found.agreements), tuple(found.segments), receipt)
+        return Reading.of(self.name, self.kind, found.agreements, found.segments, problems)
 
     def plan_write(self, change: Change) -> tuple[WriteStep, ...] | Refusal:
         """One call per change, two for a dated one. Quantities are absolute: to send one twice

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from drybill.billing.change import Change, ChangeField, Refusal, WriteStep
 from drybill.billing.invoice import Witness
 from drybill.billing.quantity import plain
-from drybill.billing.usage import Receipt
 from drybill.errors import Place, Problem, RefusedError
 from drybill.psa.files.reading import read_tables
 from drybill.psa.files.writing import FilesWriter
@@ -77,20 +76,7 @@ class FilesReader(Struct, frozen=True):
         self.ids.update(segment.line_id for segment in tables.segments)
         agreements = [a for a in tables.agreements if wanted is None or a.id in wanted]
         segments = [s for s in tables.segments if wanted is None or s.agreement_id in wanted]
-        names: dict[str, str] = {}
-        for agreement in agreements:
-            names[agreement.company_id] = agreement.company_name or names.get(
-                agreement.company_id, ""
-            )
-        receipt = Receipt(
-            source=self.name,
-            kind=self.kind,
-            records=len(segments),
-            customers=frozenset(names),
-            names=tuple(sorted(names.items())),
-            problems=tuple(tables.notices),
-        )
-        return Reading(tuple(agreements), tuple(segments), receipt)
+        return Reading.of(self.name, self.kind, agreements, segments, tables.notices)
 
     async def read_witnesses(self) -> tuple[Witness, ...]:
         """Tables say nothing of invoices."""
