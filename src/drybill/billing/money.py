@@ -74,6 +74,14 @@ def minor_units(currency: str) -> int:
     return int(exponent)
 
 
+def is_currency(code: str) -> bool:
+    try:
+        minor_units(code)
+    except UnknownCurrency:
+        return False
+    return True
+
+
 @lru_cache(maxsize=256)
 def minor_unit(currency: str) -> Decimal:
     """The smallest amount of a currency: 0.01 USD, 1 JPY, 0.001 KWD."""

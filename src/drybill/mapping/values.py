@@ -13,7 +13,7 @@ from typing import Annotated, Any, LiteralString, NoReturn
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from drybill.billing.money import UnknownCurrency, minor_units
+from drybill.billing.money import UnknownCurrency, is_currency, minor_units
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,12})?")
 _PRICE_DIGITS = 8  # unit prices may be finer than their currency
@@ -54,17 +54,9 @@ def _currency(value: object) -> str:
     try:
         minor_units(value)
     except UnknownCurrency as error:
-        fix = f"did you mean `{value.upper()}`?" if _is_currency(value.upper()) else ""
+        fix = f"did you mean `{value.upper()}`?" if is_currency(value.upper()) else ""
         refuse("unknown-currency", f"names no currency: {error}", fix)
     return value
-
-
-def _is_currency(code: str) -> bool:
-    try:
-        minor_units(code)
-    except UnknownCurrency:
-        return False
-    return True
 
 
 def _id(value: object) -> str:

@@ -15,7 +15,7 @@ from msgspec import field as new_field
 
 from drybill.billing.agreement import Agreement, Cycle, Segment, Status, Timing
 from drybill.billing.change import Refusal
-from drybill.billing.money import EXACT, UnknownCurrency, minor_units
+from drybill.billing.money import EXACT, is_currency, minor_units
 from drybill.billing.period import period_from, shift
 from drybill.billing.projection import in_force
 from drybill.billing.quantity import UNKNOWN, plain
@@ -116,9 +116,7 @@ def _agreement(
         found.note("contract lines are not projected, their billing timing is not said", id)
         return None
     currency = (client.default_currency_code if client else None) or settings.currency or ""
-    try:
-        minor_units(currency)
-    except UnknownCurrency:
+    if not is_currency(currency):
         said = "contract lines are not projected, their client names no currency; set `currency`"
         found.note(said, id)
         return None

@@ -18,7 +18,7 @@ from drybill.billing.agreement import (
     in_circles,
 )
 from drybill.billing.invoice import Witness
-from drybill.billing.money import Rounding, RoundingPoint, UnknownCurrency, minor_units
+from drybill.billing.money import Rounding, RoundingPoint, is_currency
 from drybill.billing.period import period_before
 from drybill.billing.quantity import UNKNOWN, ZERO, plain
 from drybill.psa.connectwise import wire
@@ -121,7 +121,7 @@ def _agreement(
         why = f"their cycle is `{name}`"
     elif next_invoice is None:
         why = "they have no next invoice date"
-    elif not _is_currency(currency):
+    elif not is_currency(currency):
         why = "they name no currency; set `currency`"
     if why:
         found.note(f"agreements are not projected, {why}", each.id)
@@ -159,14 +159,6 @@ def _agreement(
         start_of_it = period_before(agreement, next_invoice).start
         agreement = replace(agreement, next_period_start=start_of_it)
     return agreement
-
-
-def _is_currency(code: str) -> bool:
-    try:
-        minor_units(code)
-    except UnknownCurrency:
-        return False
-    return True
 
 
 def _parent(each: wire.Agreement) -> str | None:
