@@ -14,6 +14,7 @@ from unittest import mock
 import typer
 
 from drybill.cli import main
+from drybill.journal import Journal
 from world import write
 
 AS_OF = ("--as-of", "2026-11-25")
@@ -87,6 +88,20 @@ def undone(run: str, *words: str) -> Said:
     """`undo RUN` as a script does it: shown first, then the same with --apply."""
     drybill("undo", run, *words)
     return drybill("undo", run, "--apply", *words)
+
+
+def last_run() -> str:
+    with Journal.open(write=False) as journal:
+        return journal.runs(1)[0].id
+
+
+def last_writing_run() -> str:
+    """The last run that intended to write."""
+    with Journal.open(write=False) as journal:
+        for run in journal.runs(9):
+            if any(entry.kind == "intent" for entry in journal.run_entries(run.id)):
+                return run.id
+    raise AssertionError("no run wrote")
 
 
 class Desk:

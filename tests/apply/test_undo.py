@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from scene import FILES, LINES, MAPPING
 
-from command import Desk, drybill, undone
+from command import Desk, drybill, last_run, undone
 from drybill.errors import Exit
-from drybill.journal import Journal
 
 # what client and run guards would say of undoing everything at once, they say in a test of its own
 OPEN = MAPPING.replace(
@@ -22,11 +21,6 @@ OPEN = MAPPING.replace(
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path, OPEN, **FILES)
-
-
-def last_run() -> str:
-    with Journal.open(write=False) as journal:
-        return journal.runs(1)[0].id
 
 
 def test_a_run_is_undone_with_its_own_difference_shown_first(desk: Desk) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from dying import DEATHS, dies
 from site_of_work import Site
-from test_faults import DEATHS, DYING, SRC, journal_run
 
-from command import drybill
+from command import drybill, last_writing_run
 from drybill.errors import Exit
 from drybill.journal import Journal
+from drybill.psa.algapsa.writing import AlgaPsaWriter
 from drybill.sandbox.seed_algapsa import EDR, M365, client_id, config_id, line_id
 
 pytestmark = pytest.mark.faults
@@ -63,7 +61,7 @@ def test_whatever_fails_nothing_is_doubled_or_called_done(
         assert said.code in (Exit.REFUSED, 4, Exit.UNREACHABLE, Exit.UNKNOWN_OUTCOME), said.err
     if not intents or kind in ("silent", "edit"):  # its stamp has moved: a person must look
         return
-    again = drybill("runs", "resume", journal_run(), "--apply")
+    again = drybill("runs", "resume", last_writing_run(), "--apply")
     assert len(alga.sent("PUT")) <= 2
     assert quantity(alga, 250) == 28, again.err
     assert again.code == Exit.DONE, again.err
@@ -77,21 +75,9 @@ def test_a_run_that_dies_anywhere_is_finished_without_doubling(
 ) -> None:
     if step == "end_run" and nth > 1:
         pytest.skip("a run ends once")
-    words = ["diff", alga.mapping, "--plan", alga.plan(), "--apply"]
-    dying = DYING.replace("connectwise", "algapsa").replace("ConnectWiseWriter", "AlgaPsaWriter")
-    process = subprocess.run(
-        [sys.executable, "-c", dying, step, when, str(nth), *words],
-        env={**os.environ, "PYTHONPATH": str(SRC)},
-        capture_output=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert process.returncode == 9, process.stderr.decode()
-    with Journal.open(write=False) as journal:
-        assert journal.verify() == []
-        last = journal.runs(1)[0].id
-        intents = [e for e in journal.run_entries(last) if e.kind == "intent"]
-    assert len(alga.sent("PUT")) <= len(intents)
+    words = ("diff", alga.mapping, "--plan", alga.plan(), "--apply")
+    last, intents = dies(AlgaPsaWriter, step, when, nth, *words)
+    assert len(alga.sent("PUT")) <= intents
     said = drybill("runs", "resume", last, "--apply")
     assert said.code == Exit.DONE, said.err
     assert [quantity(alga, 250), quantity(alga, 251), quantity(alga, 252, EDR)] == [28, 10, 8]

@@ -6,22 +6,19 @@ unknown called known, and `runs resume` brings it to its end.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from dying import DEATHS, dies
 from site_of_work import Site
 
-from command import drybill
+from command import drybill, last_writing_run
 from drybill.errors import Exit
 from drybill.journal import Journal
+from drybill.psa.connectwise.writing import ConnectWiseWriter
 
 pytestmark = pytest.mark.faults
-SRC = Path(__file__).parents[2] / "src"
 
 KINDS = ("429", "500", "timeout", "503", "cut", "html", "lost", "refuse", "silent", "edit")
 STEPS = {  # which request of the first line's write meets the fault
@@ -60,7 +57,7 @@ def test_whatever_fails_nothing_is_doubled_or_called_done(
     edited = quantity in (26, 29)
     if not intents or edited or kind == "silent":  # the line's stamp has moved: a person must look
         return
-    again = drybill("runs", "resume", journal_run(), "--apply")
+    again = drybill("runs", "resume", last_writing_run(), "--apply")
     assert len(site.sent("PATCH")) <= 2
     assert site.addition(3400)["quantity"] == 28, again.err
     assert again.code == Exit.DONE, again.err
@@ -79,11 +76,11 @@ def test_a_new_line_is_never_made_twice(
 
     assert made() <= 1
     assert (said.code == Exit.DONE) is (made() == 1 and kind != "late"), said.err
-    again = drybill("runs", "resume", journal_run(), "--apply")
+    again = drybill("runs", "resume", last_writing_run(), "--apply")
     assert again.code in (Exit.DONE, Exit.UNKNOWN_OUTCOME), again.err
     time.sleep(1)
     monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
-    again = drybill("runs", "resume", journal_run(), "--apply")
+    again = drybill("runs", "resume", last_writing_run(), "--apply")
     assert again.code == Exit.DONE, again.err
     assert made() == 1
 
@@ -113,57 +110,12 @@ def test_a_dated_change_is_finished_from_wherever_it_stopped(
         assert len(site.store.all("addition")) == 6
         return
     monkeypatch.setattr("drybill.apply.line.SETTLING", timedelta(0))
-    again = drybill("runs", "resume", journal_run(), "--apply")
+    again = drybill("runs", "resume", last_writing_run(), "--apply")
     assert again.code == Exit.DONE, again.err
     (made,) = [each for each in site.store.all("addition") if each["id"] > 3405]
     assert (made["quantity"], site.addition(3400)["quantity"]) == (28, 25)
     assert site.addition(3400)["cancelledDate"] == "2026-12-01T00:00:00Z"
     assert len(site.sent("PATCH")) <= 2
-
-
-def journal_run() -> str:
-    """The last run that intended to write."""
-    with Journal.open(write=False) as journal:
-        for run in journal.runs(5):
-            if any(entry.kind == "intent" for entry in journal.run_entries(run.id)):
-                return run.id
-    raise AssertionError("no run wrote")
-
-
-DEATHS = ("record_intent", "execute", "record_answer", "record_readback", "end_run")
-DYING = """
-import os, sys
-from drybill.journal import Journal
-from drybill.psa.connectwise.writing import ConnectWiseWriter
-from drybill.__main__ import main
-step, when, nth = sys.argv[1], sys.argv[2], int(sys.argv[3])
-owner = ConnectWiseWriter if step == "execute" else Journal
-real, seen = getattr(owner, step), [0]
-def due():
-    seen[0] += 1
-    return seen[0] == nth
-if step == "execute":
-    async def dies(self, *args):
-        now = due()
-        if now and when == "before":
-            os._exit(9)
-        answer = await real(self, *args)
-        if now:
-            os._exit(9)
-        return answer
-else:
-    def dies(self, *args, **more):
-        now = due()
-        if now and when == "before":
-            os._exit(9)
-        answer = real(self, *args, **more)
-        if now:
-            os._exit(9)
-        return answer
-setattr(owner, step, dies)
-sys.argv = ["drybill", *sys.argv[4:]]
-main()
-"""
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
@@ -174,21 +126,9 @@ def test_a_run_that_dies_anywhere_is_finished_without_doubling(
 ) -> None:
     if step == "end_run" and nth > 1:
         pytest.skip("a run ends once")
-    plan = site.plan()
-    words = ["diff", site.mapping, "--plan", plan, "--apply"]
-    process = subprocess.run(
-        [sys.executable, "-c", DYING, step, when, str(nth), *words],
-        env={**os.environ, "PYTHONPATH": str(SRC)},
-        capture_output=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert process.returncode == 9, process.stderr.decode()
-    with Journal.open(write=False) as journal:
-        assert journal.verify() == []
-        last = journal.runs(1)[0].id
-        intents = [e for e in journal.run_entries(last) if e.kind == "intent"]
-    assert len(site.sent("PATCH")) + len(site.sent("POST")) - 2 <= len(intents) + 1
+    words = ("diff", site.mapping, "--plan", site.plan(), "--apply")
+    last, intents = dies(ConnectWiseWriter, step, when, nth, *words)
+    assert len(site.sent("PATCH")) + len(site.sent("POST")) - 2 <= intents + 1
     said = drybill("runs", "resume", last, "--apply")
     if said.code == Exit.UNKNOWN_OUTCOME:  # a new line may have been sent a moment ago
         assert "it was sent and may still arrive" in said.err

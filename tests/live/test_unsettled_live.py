@@ -8,16 +8,10 @@ from datetime import timedelta
 import pytest
 from site_of_work import Site
 
-from command import drybill, undone
+from command import drybill, last_run, undone
 from drybill.errors import Exit
-from drybill.journal import Journal
 
 NEW_LINE = ("--client", "252")
-
-
-def last_run() -> str:
-    with Journal.open(write=False) as journal:
-        return journal.runs(1)[0].id
 
 
 def made(site: Site) -> list[int]:

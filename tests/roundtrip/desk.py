@@ -12,7 +12,6 @@ from fault_proxy import Proxy
 from tryton_server import DATABASE, Office, Server
 
 from command import Said, drybill, undone
-from drybill.journal import Journal
 
 MAPPING = """\
 timezone = "UTC"
@@ -161,12 +160,3 @@ class Desk:
 
     def edit(self, line: str, **values: Any) -> None:
         self.office.ask("edit", DATABASE, line=line, **values)
-
-
-def last_run() -> str:
-    """The last run that intended to write."""
-    with Journal.open(write=False) as journal:
-        for run in journal.runs(9):
-            if any(entry.kind == "intent" for entry in journal.run_entries(run.id)):
-                return run.id
-    raise AssertionError("no run wrote")

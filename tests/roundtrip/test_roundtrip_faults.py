@@ -14,10 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from desk import Desk, last_run
+from desk import Desk
 from fault_proxy import Fault
 
-from command import drybill
+from command import drybill, last_writing_run
 from drybill.apply import line
 from drybill.errors import Exit
 from drybill.journal import Journal
@@ -80,7 +80,7 @@ def test_an_answer_that_is_lost_is_found_out_by_reading(
     else:
         assert applied.code in (Exit.APPLIED_IN_PART, Exit.UNKNOWN_OUTCOME), applied.err
         waits = (step, what) == ("write", "a new line")
-        resume(last_run(), monkeypatch, may_still_arrive=waits)
+        resume(last_writing_run(), monkeypatch, may_still_arrive=waits)
     one_change(desk, what, said)
 
 
@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_is_finished_without_doubling(
             (shown.out + shown.err).split()
         )
     waits = (step, what, arrives) == ("write", "a new line", False)
-    resume(last_run(), monkeypatch, may_still_arrive=waits)
+    resume(last_writing_run(), monkeypatch, may_still_arrive=waits)
     one_change(desk, what, said)
 
 
@@ -136,6 +136,7 @@ def test_a_refusal_half_way_is_taken_back_and_said(alone: Desk) -> None:
     assert applied.code == Exit.REFUSED
     said = " ".join(applied.err.split())
     assert "1 rejected" in said
+    assert "PSA_RULE: 400" in said
     assert "exceeds the limit" in said, "in Tryton's own words"
     line = desk.tryton()[desk.line(WOODGROVE, "SUPPORT")]
     assert (line["quantity"], line["state"]) == ("2.5", "running"), said
@@ -151,7 +152,7 @@ def test_a_refusal_that_is_kept_all_the_same_is_found_out_by_reading(alone: Desk
     plan = desk.plan()
     desk.server.sql(COARSER)
     applied = desk.apply(plan)
-    run = drybill("runs", "show", last_run())
+    run = drybill("runs", "show", last_writing_run())
     assert "rejected" in run.out, "it answered 400"
     assert applied.code == Exit.DONE, applied.err
     desk.server.sql(FINER)  # else Tryton would not bill what it stores

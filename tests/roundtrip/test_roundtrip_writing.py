@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from desk import Desk, last_run
+from desk import Desk
 
-from command import drybill
+from command import drybill, last_writing_run
 from drybill.errors import Exit
 
 pytestmark = pytest.mark.roundtrip
@@ -178,7 +178,7 @@ def test_undone_before_it_is_billed_the_old_invoice_comes(desk: Desk) -> None:
     desk.usage(contoso={"m365": "34", "hours": "2"}, fabrikam={"m365": "10"})
     assert desk.apply().code == Exit.DONE
     assert desk.predicted("before") != old
-    undone = desk.undo(last_run())
+    undone = desk.undo(last_writing_run())
     assert undone.code == Exit.DONE, undone.err
     assert desk.predicted("before") == old == desk.bill()
 
@@ -188,7 +188,7 @@ def test_undone_after_it_was_billed_the_next_invoice_is_the_old_one(desk: Desk) 
     desk.usage(contoso={"m365": "34"}, woodgrove={"hours": "4"})
     said = desk.predicted()
     assert desk.apply().code == Exit.DONE
-    run = last_run()
+    run = last_writing_run()
     assert desk.bill() == said
     shown = drybill("undo", run)
     assert "has been issued since" in " ".join((shown.out + shown.err).split())

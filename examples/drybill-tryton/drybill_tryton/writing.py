@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from drybill.billing.change import WriteStep
 from drybill.psa.port import Answer
-from drybill.psa.writing import NOT_DONE, HttpWriter
+from drybill.psa.writing import HttpWriter, failed, words_of
 from drybill.transport.errors import HttpError
 from drybill_tryton import wire
 from drybill_tryton.api import LINE, SUBSCRIPTION, Api
@@ -25,10 +25,8 @@ class TrytonWriter(HttpWriter[Api]):
         """
         try:
             made = await self._call(step)
-        except NOT_DONE as error:
-            return Answer("rejected", _said(error))
         except HttpError as error:
-            return Answer("unknown", _said(error))
+            return failed(error, words_of(error))
         return _compared(step, made)
 
     async def _call(self, step: WriteStep) -> wire.Written:
@@ -78,7 +76,3 @@ def _compared(step: WriteStep, made: wire.Written) -> Answer:
 
 def _same(found: object, wanted: str) -> bool:
     return found == Decimal(wanted) if isinstance(found, Decimal) else (found or "") == wanted
-
-
-def _said(error: HttpError) -> str:
-    return f"{error.status}: {error.said}" if error.status else error.said

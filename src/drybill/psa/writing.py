@@ -1,4 +1,4 @@
-"""What writers over HTTP share: a connection while they write, and rejections as reason codes."""
+"""What writers over HTTP share: a connection while they write, and the answer to a failed step."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from drybill.psa.port import Answer
 from drybill.transport.errors import Denied, HttpError, NotFound, RateLimited, Rejected
 
-# The server read a write and did not do it.
-NOT_DONE = (Denied, NotFound, RateLimited, Rejected)
 _BY_STATUS = {401: "PSA_KEYS_REFUSED", 409: "PSA_CONFLICT"}
 _BY_KIND = {
     Denied: "PSA_RIGHTS_MISSING",
@@ -17,6 +16,7 @@ _BY_KIND = {
     RateLimited: "PSA_BUSY",
     Rejected: "PSA_RULE",
 }
+_NOT_DONE = tuple(_BY_KIND)  # the server read a write and did not do it
 
 
 class Opens(Protocol):
@@ -50,8 +50,16 @@ class HttpWriter(Generic[A]):
         await self._open.aclose()
 
 
-def code_of(error: HttpError) -> str:
-    """The reason code of a rejection; empty for an error that is none."""
-    return _BY_STATUS.get(error.status) or next(
-        (code for kind, code in _BY_KIND.items() if isinstance(error, kind)), ""
+def failed(error: HttpError, said: str) -> Answer:
+    """The answer to a step that raised: rejected with its reason code, or nobody knows."""
+    if not isinstance(error, _NOT_DONE):
+        return Answer("unknown", said)
+    code = _BY_STATUS.get(error.status) or next(
+        code for kind, code in _BY_KIND.items() if isinstance(error, kind)
     )
+    return Answer("rejected", said, code=code)
+
+
+def words_of(error: HttpError) -> str:
+    """`404: no such line`, or what kept the request from being answered."""
+    return f"{error.status}: {error.said}" if error.status else error.said

@@ -6,7 +6,7 @@ from drybill.billing.change import WriteStep
 from drybill.psa.algapsa import wire
 from drybill.psa.algapsa.api import Api
 from drybill.psa.port import Answer
-from drybill.psa.writing import NOT_DONE, HttpWriter, code_of
+from drybill.psa.writing import HttpWriter, failed, words_of
 from drybill.transport.errors import Denied, HttpError
 
 
@@ -24,10 +24,8 @@ class AlgaPsaWriter(HttpWriter[Api]):
         try:
             answer = await self._api.write(path, {"quantity": quantity})
             made = answer.decode(wire.WrittenAnswer).data.baseConfig
-        except NOT_DONE as error:
-            return Answer("rejected", _said(error), code=code_of(error))
         except HttpError as error:
-            return Answer("unknown", _said(error))
+            return failed(error, _said(error))
         if made.config_id != step.line_id:
             return Answer("unknown", f"answered for the configuration {made.config_id}")
         if made.quantity != quantity:
@@ -36,7 +34,7 @@ class AlgaPsaWriter(HttpWriter[Api]):
 
 
 def _said(error: HttpError) -> str:
-    said = f"{error.status}: {error.said}" if error.status else error.said
+    said = words_of(error)
     if isinstance(error, Denied):
         said += " (the key's user must be allowed to edit contract lines)"
     return said

@@ -9,7 +9,7 @@ from drybill.billing.change import WriteStep
 from drybill.psa.connectwise import wire
 from drybill.psa.connectwise.api import Api
 from drybill.psa.port import Answer
-from drybill.psa.writing import NOT_DONE, HttpWriter, code_of
+from drybill.psa.writing import HttpWriter, failed, words_of
 from drybill.transport.errors import Denied, HttpError
 
 
@@ -26,12 +26,8 @@ class ConnectWiseWriter(HttpWriter[Api]):
             else:
                 answer = await self._api.write("POST", path, _addition(dict(step.values)))
             made = answer.decode(wire.Addition)
-        except NOT_DONE as error:
-            return Answer(
-                "rejected", _said(error, step, self._api.has_own_keys), code=code_of(error)
-            )
         except HttpError as error:
-            return Answer("unknown", _said(error, step, self._api.has_own_keys))
+            return failed(error, _said(error, step, self._api.has_own_keys))
         return _compared(step, made)
 
 
@@ -74,7 +70,7 @@ def _same(found: object, wanted: str) -> bool:
 
 
 def _said(error: HttpError, step: WriteStep, own_keys: bool) -> str:
-    said = f"{error.status}: {error.said}" if error.status else error.said
+    said = words_of(error)
     right = "Add" if step.creates else "Edit"
     keys = "" if own_keys else "; these are the reading keys, name others in write_credentials"
     if error.status == 401:
