@@ -20,7 +20,6 @@ from drybill.billing.agreement import Agreement, Billing, Cycle, Segment, Status
 from drybill.billing.money import Rounding, RoundingMode, UnknownCurrency, minor_unit
 from drybill.billing.period import Period, period_from
 from drybill.billing.quantity import UNKNOWN, Quantity, plain
-from drybill.psa.notes import Notes
 from drybill_tryton import wire
 from drybill_tryton.schedule import Consuming, Invoicing, delay_of, schedule_of
 
@@ -29,6 +28,7 @@ ROUNDING = Rounding(RoundingMode.HALF_EVEN)
 RUNNING = "running"
 _STATUS = {RUNNING: Status.ACTIVE, "closed": Status.EXPIRED, "cancelled": Status.CANCELLED}
 _ONE_DAY = timedelta(days=1)
+_LISTED = 8
 
 
 class Signed(Struct, frozen=True):
@@ -48,13 +48,25 @@ class Known(Struct, frozen=True):
     over: bool  # its end took effect: it is consumed no more, whatever its end date becomes
 
 
-class Found(Notes):
-    """Agreements and segments, and what could not be read as a bill."""
+class Found(Struct):
+    """Agreements and segments, and what could not be read as a bill, each reason once."""
 
     agreements: list[Agreement] = new_field(default_factory=list)
     segments: list[Segment] = new_field(default_factory=list)
     signed: dict[str, Signed] = new_field(default_factory=dict)  # by the subscription's id
     known: dict[str, Known] = new_field(default_factory=dict)  # by the line's id
+    unread: dict[str, list[str]] = new_field(default_factory=dict)  # reason -> ids
+
+    @property
+    def notices(self) -> list[str]:
+        told = []
+        for reason, ids in sorted(self.unread.items()):
+            listed = ", ".join(ids[:_LISTED]) + (", ..." if len(ids) > _LISTED else "")
+            told.append(f"{reason}: {listed}")
+        return told
+
+    def note(self, reason: str, what: object) -> None:
+        self.unread.setdefault(reason, []).append(str(what))
 
 
 def read_subscriptions(
